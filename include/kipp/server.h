@@ -1,0 +1,73 @@
+// server.h - offering servants on adapters, without a platform around.
+//
+// Most programs use app.h, which makes a server from the configuration that the agent writes.
+#pragma once
+
+#include "kipp/call.h"
+#include "kipp/describe.h"
+
+KP_BEGIN_DECLS
+
+struct kp_server;
+struct kp_client;
+
+struct kp_server_options {
+	int threads;             // loops; 0: 1
+	const char *application; // both may be NULL; they give servants their full names
+	const char *server;
+};
+
+struct kp_adapter_options {
+	const char *name;     // NULL: the first servant's name and "Adapter"
+	const char *endpoint; // "tcp -h 127.0.0.1 -p 0 -t 60000" or "udp ..."; -t is the idle limit
+	                      // in ms
+	size_t frame_size_max;   // 0: 10 MiB
+	int connections_max;     // 0: 10240
+	int queue_max;           // requests in progress, over it they are refused with -9; 0: 10240
+	int queue_timeout_ms;    // 0: 10000
+	size_t backlog_size_max; // unread answers of one connection, over it the connection is
+	                         // closed; 0: 64 MiB
+};
+
+// Counters of one adapter since its start. Read at any time; each is exact, the set is not one
+// instant.
+struct kp_adapter_stats {
+	uint64_t connections_accepted, connections_open, connections_refused;
+	uint64_t requests, answers, oneways, refused_overload;
+	uint64_t closed_by_peer, closed_idle, closed_bad_frame, closed_oversized,
+	        closed_slow_reader, closed_reset;
+	uint64_t datagrams_dropped, bytes_in, bytes_out;
+};
+
+KP_API kp_err kp_server_open(const struct kp_server_options *options, struct kp_server **ret,
+                             struct kp_why *why);
+
+// kp_server_listen adds an adapter and binds its port; calls are accepted once the server runs.
+// Port 0 picks a free one. BUSY: the port is in use. INVALID: the endpoint's text. *ret_adapter is
+// the adapter's index, for what follows.
+KP_API kp_err kp_server_listen(struct kp_server *server, const struct kp_adapter_options *options,
+                               int *ret_adapter, struct kp_why *why);
+
+// kp_server_endpoint returns the adapter's endpoint text with the real port. Lives as long as the
+// server.
+KP_API const char *kp_server_endpoint(const struct kp_server *server, int adapter);
+KP_API void kp_server_stats(const struct kp_server *server, int adapter,
+                            struct kp_adapter_stats *ret);
+
+// kp_server_serve adds a servant to an adapter. `name` is "Obj" or "App.Server.Obj"; `interface`
+// and `ops` must outlive the server; `user` comes back from kp_call_user. EXISTS: the adapter has
+// that servant already.
+KP_API kp_err kp_server_serve(struct kp_server *server, int adapter, const char *name,
+                              const struct kp_interface *interface, const void *ops, void *user);
+
+// kp_server_start starts the loop threads and returns.
+KP_API kp_err kp_server_start(struct kp_server *server);
+
+// kp_server_stop stops accepting, lets handlers in progress finish and their answers be delivered,
+// for at most `grace_ms`, then ends the threads. From a plain thread.
+KP_API void kp_server_stop(struct kp_server *server, int grace_ms);
+
+// kp_server_close frees a server; it is stopped first if it runs. NULL is fine.
+KP_API void kp_server_close(struct kp_server *server);
+
+KP_END_DECLS
