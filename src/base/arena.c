@@ -74,7 +74,10 @@ static bool add_block(struct kp_arena *arena, size_t size_min)
 	if (size < size_min)
 		size = size_min;
 	size_t size_max = arena->size_max ? arena->size_max : size_max_default;
-	if (size_min > size_max || arena->size > size_max - size_min)
+	size_t size_left = arena->size < size_max ? size_max - arena->size : 0;
+	if (size > size_left)
+		size = size_left;
+	if (size < size_min)
 		return false;
 	struct kp_arena_block *block = kp_alloc(sizeof(*block) + size);
 	if (!block)
