@@ -1,0 +1,265 @@
+// sock.c - non-blocking sockets over the BSD calls.
+#include "os/sock.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	BACKLOG = 4096
+};
+
+static kp_err err_of_errno(int number)
+{
+	switch (number) {
+	case EAGAIN:
+	case EINTR:
+		return KP_ERR_AGAIN;
+	case EADDRINUSE:
+		return KP_ERR_BUSY;
+	case EACCES:
+	case EPERM:
+		return KP_ERR_DENIED;
+	case EADDRNOTAVAIL:
+	case EAFNOSUPPORT:
+		return KP_ERR_INVALID;
+	case EMFILE:
+	case ENFILE:
+		return KP_ERR_LIMIT;
+	case ENOBUFS:
+	case ENOMEM:
+		return KP_ERR_NOMEM;
+	case EPIPE:
+	case ECONNRESET:
+	case ECONNABORTED:
+		return KP_ERR_CLOSED;
+	case ECONNREFUSED:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case ETIMEDOUT:
+		return KP_ERR_CONNECT;
+	case EMSGSIZE:
+		return KP_ERR_LIMIT;
+	default:
+		return KP_ERR_IO;
+	}
+}
+
+kp_err kp_address_parse(const char *host, int port, struct kp_address *ret)
+{
+	if (!*host || strcmp(host, "*") == 0)
+		host = "0.0.0.0";
+	struct kp_address address = {0};
+	struct sockaddr_in *in = (struct sockaddr_in *)&address.storage;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address.storage;
+	if (inet_pton(AF_INET, host, &in->sin_addr) == 1) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons((uint16_t)port);
+		address.len = sizeof(*in);
+	} else if (inet_pton(AF_INET6, host, &in6->sin6_addr) == 1) {
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons((uint16_t)port);
+		address.len = sizeof(*in6);
+	} else {
+		return KP_ERR_INVALID;
+	}
+	*ret = address;
+	return KP_OK;
+}
+
+void kp_address_host(const struct kp_address *address, char text[KP_ADDRESS_TEXT_MAX])
+{
+	const struct sockaddr *base = (const struct sockaddr *)&address->storage;
+	const void *bytes = base->sa_family == AF_INET6
+	                            ? (const void *)&((const struct sockaddr_in6 *)base)->sin6_addr
+	                            : (const void *)&((const struct sockaddr_in *)base)->sin_addr;
+	if (address->len == 0 || !inet_ntop(base->sa_family, bytes, text, KP_ADDRESS_TEXT_MAX))
+		snprintf(text, KP_ADDRESS_TEXT_MAX, "unknown");
+}
+
+int kp_address_port(const struct kp_address *address)
+{
+	const struct sockaddr *base = (const struct sockaddr *)&address->storage;
+	if (base->sa_family == AF_INET6)
+		return ntohs(((const struct sockaddr_in6 *)base)->sin6_port);
+	return ntohs(((const struct sockaddr_in *)base)->sin_port);
+}
+
+void kp_address_format(const struct kp_address *address, char text[KP_ADDRESS_TEXT_MAX])
+{
+	char host[KP_ADDRESS_TEXT_MAX];
+	kp_address_host(address, host);
+	bool is_v6 = address->storage.ss_family == AF_INET6;
+	snprintf(text, KP_ADDRESS_TEXT_MAX, is_v6 ? "[%.46s]:%d" : "%.46s:%d", host,
+	         kp_address_port(address));
+}
+
+kp_err kp_address_resolve(const char *host, int port, struct kp_address *ret)
+{
+	if (kp_address_parse(host, port, ret) == KP_OK)
+		return KP_OK;
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+	struct addrinfo *found = NULL;
+	if (getaddrinfo(host, NULL, &hints, &found) != 0 || !found)
+		return KP_ERR_NOTFOUND;
+	struct kp_address address = {.len = found->ai_addrlen};
+	memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
+	if (found->ai_family == AF_INET6)
+		((struct sockaddr_in6 *)&address.storage)->sin6_port = htons((uint16_t)port);
+	else
+		((struct sockaddr_in *)&address.storage)->sin_port = htons((uint16_t)port);
+	freeaddrinfo(found);
+	*ret = address;
+	return KP_OK;
+}
+
+static kp_err open_socket(const struct kp_address *address, int type, int *ret_fd)
+{
+	int fd = socket(address->storage.ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_of_errno(errno);
+	*ret_fd = fd;
+	return KP_OK;
+}
+
+static void set_option(int fd, int level, int option, int value)
+{
+	setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+static kp_err fail_closing(int fd)
+{
+	kp_err err = err_of_errno(errno);
+	close(fd);
+	return err;
+}
+
+kp_err kp_sock_listen(const struct kp_address *address, int *ret_fd)
+{
+	int fd = -1;
+	kp_err err = open_socket(address, SOCK_STREAM, &fd);
+	if (err != KP_OK)
+		return err;
+	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (bind(fd, (const struct sockaddr *)&address->storage, address->len) != 0 ||
+	    listen(fd, BACKLOG) != 0)
+		return fail_closing(fd);
+	*ret_fd = fd;
+	return KP_OK;
+}
+
+kp_err kp_sock_bind_udp(const struct kp_address *address, int *ret_fd)
+{
+	int fd = -1;
+	kp_err err = open_socket(address, SOCK_DGRAM, &fd);
+	if (err != KP_OK)
+		return err;
+	set_option(fd, SOL_SOCKET, SO_RCVBUF, 1 << 20);
+	if (bind(fd, (const struct sockaddr *)&address->storage, address->len) != 0)
+		return fail_closing(fd);
+	*ret_fd = fd;
+	return KP_OK;
+}
+
+kp_err kp_sock_local(int fd, struct kp_address *ret)
+{
+	struct kp_address address = {.len = sizeof(address.storage)};
+	if (getsockname(fd, (struct sockaddr *)&address.storage, &address.len) != 0)
+		return err_of_errno(errno);
+	*ret = address;
+	return KP_OK;
+}
+
+kp_err kp_sock_accept(int listener, int *ret_fd, struct kp_address *ret_peer)
+{
+	struct kp_address peer = {.len = sizeof(peer.storage)};
+	int fd = accept4(listener, (struct sockaddr *)&peer.storage, &peer.len,
+	                 SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0)
+		return errno == ECONNABORTED ? KP_ERR_AGAIN : err_of_errno(errno);
+	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	*ret_fd = fd;
+	*ret_peer = peer;
+	return KP_OK;
+}
+
+kp_err kp_sock_connect(const struct kp_address *address, bool is_udp, int *ret_fd)
+{
+	int fd = -1;
+	kp_err err = open_socket(address, is_udp ? SOCK_DGRAM : SOCK_STREAM, &fd);
+	if (err != KP_OK)
+		return err;
+	if (!is_udp)
+		set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	if (connect(fd, (const struct sockaddr *)&address->storage, address->len) != 0 &&
+	    errno != EINPROGRESS)
+		return fail_closing(fd);
+	*ret_fd = fd;
+	return KP_OK;
+}
+
+kp_err kp_sock_connected(int fd)
+{
+	int number = 0;
+	socklen_t len = sizeof(number);
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &number, &len) != 0)
+		number = errno;
+	return number == 0 ? KP_OK : err_of_errno(number);
+}
+
+kp_err kp_sock_read(int fd, void *data, size_t size, size_t *ret_size)
+{
+	ssize_t got = recv(fd, data, size, 0);
+	if (got < 0)
+		return err_of_errno(errno);
+	if (got == 0)
+		return KP_ERR_CLOSED;
+	*ret_size = (size_t)got;
+	return KP_OK;
+}
+
+kp_err kp_sock_write(int fd, const void *data, size_t size, size_t *ret_size)
+{
+	ssize_t put = send(fd, data, size, MSG_NOSIGNAL);
+	if (put < 0)
+		return err_of_errno(errno);
+	*ret_size = (size_t)put;
+	return KP_OK;
+}
+
+kp_err kp_sock_receive_from(int fd, void *data, size_t size, size_t *ret_size,
+                            struct kp_address *ret_peer)
+{
+	struct kp_address peer = {.len = sizeof(peer.storage)};
+	ssize_t got =
+	        recvfrom(fd, data, size, MSG_TRUNC, (struct sockaddr *)&peer.storage, &peer.len);
+	if (got < 0)
+		return err_of_errno(errno);
+	if ((size_t)got > size)
+		return KP_ERR_LIMIT;
+	*ret_size = (size_t)got;
+	*ret_peer = peer;
+	return KP_OK;
+}
+
+kp_err kp_sock_send_to(int fd, const void *data, size_t size, const struct kp_address *peer)
+{
+	ssize_t put = sendto(fd, data, size, MSG_NOSIGNAL, (const struct sockaddr *)&peer->storage,
+	                     peer->len);
+	return put < 0 ? err_of_errno(errno) : KP_OK;
+}
+
+void kp_sock_shutdown_write(int fd)
+{
+	shutdown(fd, SHUT_WR);
+}
+
+void kp_sock_close(int fd)
+{
+	close(fd);
+}

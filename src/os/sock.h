@@ -1,0 +1,57 @@
+// sock.h - non-blocking sockets.
+#pragma once
+
+#include "kipp/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+enum {
+	KP_ADDRESS_TEXT_MAX = 64
+};
+
+// kp_address is an IPv4 or IPv6 address with its port.
+struct kp_address {
+	struct sockaddr_storage storage;
+	socklen_t len;
+};
+
+// kp_address_parse reads a numeric host ("*" and "" mean every interface). INVALID: it is a name,
+// or nonsense.
+kp_err kp_address_parse(const char *host, int port, struct kp_address *ret);
+// kp_address_format writes "10.0.0.7:9001" or "[::1]:9001".
+void kp_address_format(const struct kp_address *address, char text[KP_ADDRESS_TEXT_MAX]);
+// kp_address_host writes "10.0.0.7".
+void kp_address_host(const struct kp_address *address, char text[KP_ADDRESS_TEXT_MAX]);
+int kp_address_port(const struct kp_address *address);
+// kp_address_resolve looks a name up and blocks the thread meanwhile. NOTFOUND: no such host.
+kp_err kp_address_resolve(const char *host, int port, struct kp_address *ret);
+
+// kp_sock_listen binds and listens. BUSY: in use. DENIED: a privileged port. INVALID: not an
+// address of this machine.
+kp_err kp_sock_listen(const struct kp_address *address, int *ret_fd);
+kp_err kp_sock_bind_udp(const struct kp_address *address, int *ret_fd);
+// kp_sock_local tells the address that a socket is bound to.
+kp_err kp_sock_local(int fd, struct kp_address *ret);
+
+// kp_sock_accept takes one connection. AGAIN: none waits. LIMIT: no descriptor left.
+kp_err kp_sock_accept(int listener, int *ret_fd, struct kp_address *ret_peer);
+
+// kp_sock_connect starts to connect; the socket becomes writable when it is decided, and
+// kp_sock_connected tells how.
+kp_err kp_sock_connect(const struct kp_address *address, bool is_udp, int *ret_fd);
+kp_err kp_sock_connected(int fd);
+
+// kp_sock_read and kp_sock_write move what can be moved. AGAIN: nothing now. CLOSED: the peer is
+// gone.
+kp_err kp_sock_read(int fd, void *data, size_t size, size_t *ret_size);
+kp_err kp_sock_write(int fd, const void *data, size_t size, size_t *ret_size);
+kp_err kp_sock_receive_from(int fd, void *data, size_t size, size_t *ret_size,
+                            struct kp_address *ret_peer);
+kp_err kp_sock_send_to(int fd, const void *data, size_t size, const struct kp_address *peer);
+
+// kp_sock_shutdown_write tells the peer that no more will come.
+void kp_sock_shutdown_write(int fd);
+void kp_sock_close(int fd);
