@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Atomic int64_t live_count;
-static _Atomic int64_t alloc_count;
+static int64_t live_count;
+static int64_t alloc_count;
 static _Thread_local int64_t fail_countdown;
 static _Thread_local bool has_failed;
 
