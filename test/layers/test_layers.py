@@ -28,7 +28,7 @@ USES_INTERFACES = {"rpc", "app", "control", "node", "cli"}
 # Of the compiler, control and node see its front only.
 IDL_FRONT = {"idl/idl.h"}
 
-STANDARD = set("""assert.h ctype.h errno.h float.h inttypes.h limits.h math.h stdalign.h stdarg.h stdatomic.h
+STANDARD = set("""assert.h ctype.h errno.h float.h inttypes.h limits.h locale.h math.h stdalign.h stdarg.h stdatomic.h
     stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h strings.h""".split())
 # What a layer may include beside the C library's pure parts. os is free.
 SYSTEM = {
@@ -36,7 +36,7 @@ SYSTEM = {
     "app": {"time.h"},
     "store": {"sqlite3.h"},
     "node": {"archive.h", "archive_entry.h", "openssl/sha.h", "openssl/evp.h"},
-    "cli": {"time.h"},
+    "cli": {"time.h", "signal.h", "unistd.h"},
 }
 # Sanitizers and valgrind are told of things by their own headers, wherever that is.
 TOOLS = re.compile(r"^(sanitizer|valgrind)/")
