@@ -113,6 +113,7 @@ kp_err kp_loop_new(struct kp_loop **ret)
 		return KP_ERR_NOMEM;
 	kp_list_init(&loop->ready);
 	kp_list_init(&loop->deferred);
+	kp_list_init(&loop->waiters);
 	pthread_mutex_init(&loop->posted_lock, NULL);
 	loop->timer_fd = -1;
 	kp_err err = init_handles(loop);

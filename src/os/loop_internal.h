@@ -19,6 +19,9 @@ struct kp_loop {
 	struct kp_list ready;    // fibers
 	struct kp_list deferred; // kp_deferred
 	struct kp_fiber_pool *fibers;
+	struct kp_list waiters; // all fibers that wait (wait.c)
+	bool cancels_waits;
+	bool cancels_patient_waits;
 
 	pthread_mutex_t posted_lock;
 	struct kp_task *posted_first;
