@@ -1,0 +1,382 @@
+// decode.c - the decoding half of codec.h: views into bytes that nobody trusts.
+//
+// After an error the decoder's input is empty, so every later step fails without further checks.
+#include "tars/wire.h"
+
+void kp_wire_set_error(struct kp_decoder *in, unsigned tag, kp_err err)
+{
+	if (in->err == KP_OK) {
+		in->err = err;
+		in->tag = tag;
+	}
+	in->ptr = in->end;
+}
+
+struct head {
+	unsigned tag;
+	unsigned type;
+	size_t size;
+};
+
+// peek_head reads the next head without moving; the input must not be empty.
+static bool peek_head(struct kp_decoder *in, unsigned wanted_tag, struct head *ret)
+{
+	unsigned type = *in->ptr & 15, tag = *in->ptr >> 4;
+	if (KP_LIKELY(tag <= KP_WIRE_TAG_SHORT_MAX)) {
+		*ret = (struct head){tag, type, 1};
+		return true;
+	}
+	if (kp_wire_left(in) < 2)
+		return kp_wire_fail(in, wanted_tag, KP_ERR_DECODE);
+	*ret = (struct head){in->ptr[1], type, 2};
+	return true;
+}
+
+static bool skip_bytes(struct kp_decoder *in, unsigned tag, size_t size)
+{
+	if (size > kp_wire_left(in))
+		return kp_wire_fail(in, tag, KP_ERR_DECODE);
+	in->ptr += size;
+	return true;
+}
+
+static bool skip_value(struct kp_decoder *in, unsigned tag, unsigned type);
+
+// skip_fields moves behind the end of the struct that was entered.
+static bool skip_fields(struct kp_decoder *in, unsigned tag)
+{
+	while (in->ptr < in->end) {
+		struct head head;
+		if (!peek_head(in, tag, &head))
+			return false;
+		in->ptr += head.size;
+		if (head.type == KP_WIRE_STRUCT_END)
+			return true;
+		if (!skip_value(in, tag, head.type))
+			return false;
+	}
+	return kp_wire_fail(in, tag, KP_ERR_DECODE);
+}
+
+static bool skip_elements(struct kp_decoder *in, unsigned tag, size_t per_count)
+{
+	size_t count;
+	if (!kp_wire_read_count(in, tag, per_count, &count))
+		return false;
+	for (size_t i = 0; i < count * per_count; i++) {
+		struct head head;
+		if (in->ptr == in->end)
+			return kp_wire_fail(in, tag, KP_ERR_DECODE);
+		if (!peek_head(in, tag, &head))
+			return false;
+		in->ptr += head.size;
+		if (!skip_value(in, tag, head.type))
+			return false;
+	}
+	return true;
+}
+
+// skip_nested recurses at most KP_DEPTH_MAX levels.
+static bool skip_nested(struct kp_decoder *in, unsigned tag, unsigned type)
+{
+	if (!kp_wire_push(in, tag))
+		return false;
+	bool ok = type == KP_WIRE_STRUCT_BEGIN
+	                  ? skip_fields(in, tag)
+	                  : skip_elements(in, tag, type == KP_WIRE_MAP ? 2 : 1);
+	kp_wire_pop(in);
+	return ok;
+}
+
+static bool skip_value(struct kp_decoder *in, unsigned tag, unsigned type)
+{
+	struct kp_str str;
+	struct kp_bytes bytes;
+	switch (type) {
+	case KP_WIRE_INT8:
+	case KP_WIRE_INT16:
+	case KP_WIRE_INT32:
+	case KP_WIRE_INT64:
+		return skip_bytes(in, tag, (size_t)1 << type);
+	case KP_WIRE_FLOAT:
+		return skip_bytes(in, tag, 4);
+	case KP_WIRE_DOUBLE:
+		return skip_bytes(in, tag, 8);
+	case KP_WIRE_STRING1:
+	case KP_WIRE_STRING4:
+		return kp_wire_read_str(in, tag, type, &str);
+	case KP_WIRE_MAP:
+	case KP_WIRE_LIST:
+	case KP_WIRE_STRUCT_BEGIN:
+		return skip_nested(in, tag, type);
+	case KP_WIRE_ZERO:
+		return true;
+	case KP_WIRE_SIMPLE_LIST:
+		return kp_wire_read_simple_list(in, tag, &bytes);
+	default: // a struct's end where a value must be, or a type that does not exist
+		return kp_wire_fail(in, tag, KP_ERR_DECODE);
+	}
+}
+
+static bool absent(struct kp_decoder *in, unsigned tag, enum kp_need need)
+{
+	return need == KP_REQUIRED ? kp_wire_fail(in, tag, KP_ERR_DECODE) : false;
+}
+
+bool kp_wire_find_slow(struct kp_decoder *in, unsigned tag, enum kp_need need, unsigned *ret_type)
+{
+	while (in->ptr < in->end) {
+		struct head head;
+		if (!peek_head(in, tag, &head))
+			return false;
+		if (head.type == KP_WIRE_STRUCT_END || head.tag > tag)
+			return absent(in, tag, need);
+		in->ptr += head.size;
+		if (head.tag == tag) {
+			*ret_type = head.type;
+			return true;
+		}
+		if (!skip_value(in, head.tag, head.type))
+			return false;
+	}
+	if (in->err != KP_OK)
+		return false;
+	// only the outermost level may end with the bytes
+	return in->depth > 0 ? kp_wire_fail(in, tag, KP_ERR_DECODE) : absent(in, tag, need);
+}
+
+bool kp_bool_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, bool *ret)
+{
+	int64_t value;
+	if (!kp_wire_find_int(in, tag, need, KP_WIRE_INT8, &value))
+		return false;
+	*ret = value != 0;
+	return true;
+}
+
+bool kp_i8_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, int8_t *ret)
+{
+	int64_t value;
+	if (!kp_wire_find_int(in, tag, need, KP_WIRE_INT8, &value))
+		return false;
+	*ret = (int8_t)value;
+	return true;
+}
+
+bool kp_i16_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, int16_t *ret)
+{
+	int64_t value;
+	if (!kp_wire_find_int(in, tag, need, KP_WIRE_INT16, &value))
+		return false;
+	*ret = (int16_t)value;
+	return true;
+}
+
+bool kp_i32_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, int32_t *ret)
+{
+	int64_t value;
+	if (!kp_wire_find_int(in, tag, need, KP_WIRE_INT32, &value))
+		return false;
+	*ret = (int32_t)value;
+	return true;
+}
+
+bool kp_i64_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, int64_t *ret)
+{
+	return kp_wire_find_int(in, tag, need, KP_WIRE_INT64, ret);
+}
+
+// decode_unsigned refuses what does not fit, where other readers cut it: a value that nobody sent
+// must not reach a handler.
+static inline bool decode_unsigned(struct kp_decoder *in, unsigned tag, enum kp_need need,
+                                   unsigned type_max, int64_t max, int64_t *ret)
+{
+	if (!kp_wire_find_int(in, tag, need, type_max, ret))
+		return false;
+	if (KP_UNLIKELY(*ret < 0 || *ret > max))
+		return kp_wire_fail(in, tag, KP_ERR_DECODE);
+	return true;
+}
+
+bool kp_u8_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, uint8_t *ret)
+{
+	int64_t value;
+	if (!decode_unsigned(in, tag, need, KP_WIRE_INT16, UINT8_MAX, &value))
+		return false;
+	*ret = (uint8_t)value;
+	return true;
+}
+
+bool kp_u16_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, uint16_t *ret)
+{
+	int64_t value;
+	if (!decode_unsigned(in, tag, need, KP_WIRE_INT32, UINT16_MAX, &value))
+		return false;
+	*ret = (uint16_t)value;
+	return true;
+}
+
+bool kp_u32_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, uint32_t *ret)
+{
+	int64_t value;
+	if (!decode_unsigned(in, tag, need, KP_WIRE_INT64, UINT32_MAX, &value))
+		return false;
+	*ret = (uint32_t)value;
+	return true;
+}
+
+static bool read_f32(struct kp_decoder *in, unsigned tag, float *ret)
+{
+	if (kp_wire_left(in) < sizeof(*ret))
+		return kp_wire_fail(in, tag, KP_ERR_DECODE);
+	uint32_t bits = kp_wire_get_u32(in->ptr);
+	in->ptr += sizeof(bits);
+	memcpy(ret, &bits, sizeof(*ret));
+	return true;
+}
+
+bool kp_f32_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, float *ret)
+{
+	unsigned type;
+	if (!kp_wire_find(in, tag, need, &type))
+		return false;
+	if (type == KP_WIRE_ZERO) {
+		*ret = 0;
+		return true;
+	}
+	if (type != KP_WIRE_FLOAT)
+		return kp_wire_fail(in, tag, KP_ERR_DECODE);
+	return read_f32(in, tag, ret);
+}
+
+bool kp_f64_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, double *ret)
+{
+	unsigned type;
+	if (!kp_wire_find(in, tag, need, &type))
+		return false;
+	if (type == KP_WIRE_ZERO) {
+		*ret = 0;
+		return true;
+	}
+	if (type == KP_WIRE_FLOAT) {
+		float narrow;
+		if (!read_f32(in, tag, &narrow))
+			return false;
+		*ret = narrow;
+		return true;
+	}
+	if (type != KP_WIRE_DOUBLE || kp_wire_left(in) < sizeof(*ret))
+		return kp_wire_fail(in, tag, KP_ERR_DECODE);
+	uint64_t bits = kp_wire_get_u64(in->ptr);
+	in->ptr += sizeof(bits);
+	memcpy(ret, &bits, sizeof(*ret));
+	return true;
+}
+
+bool kp_str_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, struct kp_str *ret)
+{
+	return kp_wire_find_str(in, tag, need, ret);
+}
+
+// read_byte_list copies a list of int8, as some peers write bytes.
+static bool read_byte_list(struct kp_decoder *in, unsigned tag, struct kp_bytes *ret)
+{
+	size_t count;
+	if (!kp_wire_push(in, tag) || !kp_wire_read_count(in, tag, 1, &count))
+		return false;
+	uint8_t *bytes = kp_decoder_alloc(in, count, 1);
+	if (!bytes) {
+		in->tag = tag;
+		return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		int64_t value;
+		if (!kp_wire_find_int(in, 0, KP_REQUIRED, KP_WIRE_INT8, &value)) {
+			in->tag = tag;
+			return false;
+		}
+		bytes[i] = (uint8_t)value;
+	}
+	kp_wire_pop(in);
+	*ret = (struct kp_bytes){bytes, count};
+	return true;
+}
+
+bool kp_bytes_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, struct kp_bytes *ret)
+{
+	unsigned type;
+	if (!kp_wire_find(in, tag, need, &type))
+		return false;
+	if (KP_LIKELY(type == KP_WIRE_SIMPLE_LIST))
+		return kp_wire_read_simple_list(in, tag, ret);
+	if (type != KP_WIRE_LIST)
+		return kp_wire_fail(in, tag, KP_ERR_DECODE);
+	return read_byte_list(in, tag, ret);
+}
+
+// enter moves behind the head of a nested value of `type`.
+static inline bool enter(struct kp_decoder *in, unsigned tag, enum kp_need need,
+                         enum kp_wire_type wanted)
+{
+	unsigned type;
+	if (!kp_wire_find(in, tag, need, &type))
+		return false;
+	if (KP_UNLIKELY(type != wanted))
+		return kp_wire_fail(in, tag, KP_ERR_DECODE);
+	return kp_wire_push(in, tag);
+}
+
+bool kp_struct_enter(struct kp_decoder *in, unsigned tag, enum kp_need need)
+{
+	return enter(in, tag, need, KP_WIRE_STRUCT_BEGIN);
+}
+
+void kp_struct_leave(struct kp_decoder *in)
+{
+	if (KP_LIKELY(in->ptr < in->end && *in->ptr == KP_WIRE_STRUCT_END))
+		in->ptr++;
+	else
+		skip_fields(in, 0);
+	kp_wire_pop(in);
+}
+
+bool kp_list_enter(struct kp_decoder *in, unsigned tag, enum kp_need need, size_t *ret_count)
+{
+	return enter(in, tag, need, KP_WIRE_LIST) && kp_wire_read_count(in, tag, 1, ret_count);
+}
+
+bool kp_map_enter(struct kp_decoder *in, unsigned tag, enum kp_need need, size_t *ret_count)
+{
+	return enter(in, tag, need, KP_WIRE_MAP) && kp_wire_read_count(in, tag, 2, ret_count);
+}
+
+void kp_list_leave(struct kp_decoder *in)
+{
+	kp_wire_pop(in);
+}
+
+void *kp_decoder_alloc(struct kp_decoder *in, size_t count, size_t size)
+{
+	static const _Alignas(max_align_t) uint8_t nothing[sizeof(max_align_t)];
+	if (in->err != KP_OK)
+		return NULL;
+	if (count == 0)
+		return (void *)nothing; // valid, and never written to
+	void *ptr = in->arena ? kp_arena_alloc_zero(in->arena, count, size) : NULL;
+	if (!ptr)
+		kp_wire_fail(in, in->tag, KP_ERR_NOMEM);
+	return ptr;
+}
+
+kp_err kp_decoder_skip_rest(struct kp_decoder *in)
+{
+	while (in->ptr < in->end) {
+		struct head head;
+		if (!peek_head(in, in->tag, &head))
+			break;
+		in->ptr += head.size;
+		if (!skip_value(in, head.tag, head.type))
+			break;
+	}
+	return in->err;
+}

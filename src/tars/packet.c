@@ -1,0 +1,275 @@
+// packet.c - requests and responses to bytes and back.
+#include "tars/packet.h"
+
+#include "base/try.h"
+#include "tars/wire.h"
+
+enum {
+	KEY_TAG = 0,
+	VALUE_TAG = 1,
+	REQUEST_CONTEXT_TAG = 9,
+	REQUEST_STATUS_TAG = 10,
+	RESPONSE_BODY_TAG = 6,
+	RESPONSE_STATUS_TAG = 7,
+	RESPONSE_REASON_TAG = 8,
+	RESPONSE_CONTEXT_TAG = 9,
+	RESPONSE_HEAD_SIZE_MAX = 4 + 4 + 1 + 5 + 5 + 1 + 2 + KP_WIRE_COUNT_MAX,
+};
+static const size_t frame_size_max = INT32_MAX;
+
+void kp_packet_pair_encode(struct kp_buf *pairs, struct kp_str key, struct kp_str value)
+{
+	kp_str_encode(pairs, KEY_TAG, key);
+	kp_str_encode(pairs, VALUE_TAG, value);
+}
+
+static inline bool read_pair(struct kp_decoder *in, struct kp_str *ret_key,
+                             struct kp_str *ret_value)
+{
+	return kp_wire_find_str(in, KEY_TAG, KP_REQUIRED, ret_key) &&
+	       kp_wire_find_str(in, VALUE_TAG, KP_REQUIRED, ret_value);
+}
+
+bool kp_packet_map_next(const struct kp_packet_map *map, size_t *cursor, struct kp_str *ret_key,
+                        struct kp_str *ret_value)
+{
+	struct kp_bytes rest = {map->bytes.ptr ? map->bytes.ptr + *cursor : NULL,
+	                        map->bytes.len - *cursor};
+	if (rest.len == 0)
+		return false;
+	struct kp_decoder in = kp_decoder(rest, NULL);
+	if (!read_pair(&in, ret_key, ret_value))
+		return false;
+	*cursor = map->bytes.len - kp_wire_left(&in);
+	return true;
+}
+
+bool kp_packet_map_find(const struct kp_packet_map *map, struct kp_str key,
+                        struct kp_str *ret_value)
+{
+	struct kp_str each, value;
+	for (size_t cursor = 0; kp_packet_map_next(map, &cursor, &each, &value);) {
+		if (!kp_str_equal(each, key))
+			continue;
+		*ret_value = value;
+		return true;
+	}
+	return false;
+}
+
+// decode_pairs walks a map that is not empty, so that nobody who reads its view can fail.
+static bool decode_pairs(struct kp_decoder *in, unsigned tag, enum kp_need need,
+                         struct kp_packet_map *ret)
+{
+	size_t count;
+	if (!kp_map_enter(in, tag, need, &count))
+		return false;
+	const uint8_t *start = in->ptr;
+	for (size_t i = 0; i < count; i++) {
+		struct kp_str key, value;
+		if (!read_pair(in, &key, &value))
+			return false;
+	}
+	kp_list_leave(in);
+	*ret = (struct kp_packet_map){{start, (size_t)(in->ptr - start)}, count};
+	return true;
+}
+
+static inline void decode_map(struct kp_decoder *in, unsigned tag, enum kp_need need,
+                              struct kp_packet_map *ret)
+{
+	if (KP_LIKELY(kp_wire_left(in) >= 2 && in->ptr[0] == (tag << 4 | KP_WIRE_MAP) &&
+	              in->ptr[1] == KP_WIRE_ZERO)) {
+		*ret = (struct kp_packet_map){{NULL, 0}, 0};
+		in->ptr += 2;
+		return;
+	}
+	decode_pairs(in, tag, need, ret);
+}
+
+static inline int64_t decode_int(struct kp_decoder *in, unsigned tag, unsigned type_max)
+{
+	int64_t value = 0;
+	kp_wire_find_int(in, tag, KP_REQUIRED, type_max, &value);
+	return value;
+}
+
+static inline void decode_body(struct kp_decoder *in, unsigned tag, struct kp_bytes *ret)
+{
+	if (KP_LIKELY(in->ptr < in->end && *in->ptr == (tag << 4 | KP_WIRE_SIMPLE_LIST))) {
+		in->ptr++;
+		kp_wire_read_simple_list(in, tag, ret);
+		return;
+	}
+	kp_bytes_decode(in, tag, KP_REQUIRED, ret);
+}
+
+kp_err kp_request_packet_decode(struct kp_bytes bytes, struct kp_arena *arena,
+                                struct kp_request_packet *ret)
+{
+	struct kp_decoder in = kp_decoder(bytes, arena);
+	struct kp_request_packet packet;
+	packet.version = (int16_t)decode_int(&in, 1, KP_WIRE_INT16);
+	packet.packet_type = (int8_t)decode_int(&in, 2, KP_WIRE_INT8);
+	packet.message_type = (int32_t)decode_int(&in, 3, KP_WIRE_INT32);
+	packet.request_id = (int32_t)decode_int(&in, 4, KP_WIRE_INT32);
+	kp_wire_find_str(&in, 5, KP_REQUIRED, &packet.servant);
+	kp_wire_find_str(&in, 6, KP_REQUIRED, &packet.function);
+	decode_body(&in, 7, &packet.body);
+	packet.timeout_ms = (int32_t)decode_int(&in, 8, KP_WIRE_INT32);
+	decode_map(&in, REQUEST_CONTEXT_TAG, KP_REQUIRED, &packet.context);
+	decode_map(&in, REQUEST_STATUS_TAG, KP_REQUIRED, &packet.status);
+	if (KP_UNLIKELY(in.ptr != in.end))
+		kp_decoder_skip_rest(&in);
+	KP_TRY(in.err);
+	*ret = packet;
+	return KP_OK;
+}
+
+kp_err kp_response_packet_decode(struct kp_bytes bytes, struct kp_arena *arena,
+                                 struct kp_response_packet *ret)
+{
+	struct kp_decoder in = kp_decoder(bytes, arena);
+	struct kp_response_packet packet = {0};
+	packet.version = (int16_t)decode_int(&in, 1, KP_WIRE_INT16);
+	packet.packet_type = (int8_t)decode_int(&in, 2, KP_WIRE_INT8);
+	packet.request_id = (int32_t)decode_int(&in, 3, KP_WIRE_INT32);
+	packet.message_type = (int32_t)decode_int(&in, 4, KP_WIRE_INT32);
+	packet.ret = (int32_t)decode_int(&in, 5, KP_WIRE_INT32);
+	decode_body(&in, RESPONSE_BODY_TAG, &packet.body);
+	decode_map(&in, RESPONSE_STATUS_TAG, KP_REQUIRED, &packet.status);
+	if (in.ptr != in.end) {
+		kp_wire_find_str(&in, RESPONSE_REASON_TAG, KP_OPTIONAL, &packet.reason);
+		decode_map(&in, RESPONSE_CONTEXT_TAG, KP_OPTIONAL, &packet.context);
+		kp_decoder_skip_rest(&in);
+	}
+	KP_TRY(in.err);
+	*ret = packet;
+	return KP_OK;
+}
+
+static void encode_map(struct kp_buf *out, unsigned tag, const struct kp_packet_map *map)
+{
+	kp_map_begin(out, tag, map->count);
+	kp_buf_append(out, map->bytes.ptr, map->bytes.len);
+}
+
+// frame_begin leaves room for the length.
+static size_t frame_begin(struct kp_buf *out)
+{
+	size_t start = out->len;
+	if (kp_buf_reserve(out, KP_FRAME_HEAD_SIZE))
+		out->len += KP_FRAME_HEAD_SIZE;
+	return start;
+}
+
+static inline kp_err frame_end(struct kp_buf *out, size_t start)
+{
+	if (KP_UNLIKELY(out->err != KP_OK))
+		return out->err;
+	size_t size = out->len - start;
+	if (KP_UNLIKELY(size > frame_size_max)) {
+		out->err = KP_ERR_ENCODE;
+		return out->err;
+	}
+	kp_wire_put_u32(out->data + start, (uint32_t)size);
+	return KP_OK;
+}
+
+kp_err kp_request_packet_encode(struct kp_buf *out, const struct kp_request_packet *packet)
+{
+	size_t start = frame_begin(out);
+	kp_i16_encode(out, 1, packet->version);
+	kp_i8_encode(out, 2, packet->packet_type);
+	kp_i32_encode(out, 3, packet->message_type);
+	kp_i32_encode(out, 4, packet->request_id);
+	kp_str_encode(out, 5, packet->servant);
+	kp_str_encode(out, 6, packet->function);
+	kp_bytes_encode(out, 7, packet->body);
+	kp_i32_encode(out, 8, packet->timeout_ms);
+	encode_map(out, REQUEST_CONTEXT_TAG, &packet->context);
+	encode_map(out, REQUEST_STATUS_TAG, &packet->status);
+	kp_err err = frame_end(out, start);
+	if (err != KP_OK)
+		out->len = start;
+	return err;
+}
+
+kp_err kp_response_packet_encode(struct kp_buf *out, const struct kp_response_packet *packet)
+{
+	size_t start = frame_begin(out);
+	kp_i16_encode(out, 1, packet->version);
+	kp_i8_encode(out, 2, packet->packet_type);
+	kp_i32_encode(out, 3, packet->request_id);
+	kp_i32_encode(out, 4, packet->message_type);
+	kp_i32_encode(out, 5, packet->ret);
+	kp_bytes_encode(out, RESPONSE_BODY_TAG, packet->body);
+	encode_map(out, RESPONSE_STATUS_TAG, &packet->status);
+	if (packet->ret != 0 || packet->reason.len > 0)
+		kp_str_encode(out, RESPONSE_REASON_TAG, packet->reason);
+	if (packet->context.count > 0)
+		encode_map(out, RESPONSE_CONTEXT_TAG, &packet->context);
+	kp_err err = frame_end(out, start);
+	if (err != KP_OK)
+		out->len = start;
+	return err;
+}
+
+enum {
+	// Bodies of 128..32767 bytes need no move, and those below it move next to nothing.
+	COUNT_SIZE_GUESS = 3,
+};
+
+void kp_response_begin(struct kp_buf *out, struct kp_response_mark *mark, int16_t version,
+                       int32_t request_id, int32_t message_type)
+{
+	*mark = (struct kp_response_mark){out->len, out->len, out->err};
+	uint8_t *at = kp_buf_reserve(out, RESPONSE_HEAD_SIZE_MAX);
+	if (!at)
+		return;
+	at = kp_wire_put_int(at + KP_FRAME_HEAD_SIZE, 1, version);
+	at = kp_wire_put_head(at, 2, KP_WIRE_ZERO);
+	at = kp_wire_put_int(at, 3, request_id);
+	at = kp_wire_put_int(at, 4, message_type);
+	at = kp_wire_put_head(at, 5, KP_WIRE_ZERO);
+	at = kp_wire_put_head(at, RESPONSE_BODY_TAG, KP_WIRE_SIMPLE_LIST);
+	*at++ = KP_WIRE_INT8;
+	mark->body = out->len = (size_t)(at + COUNT_SIZE_GUESS - out->data);
+}
+
+// set_body_size writes the length of the body before it and moves the body if the room is not what
+// the length needs.
+static inline bool set_body_size(struct kp_buf *out, size_t body)
+{
+	size_t size = out->len - body;
+	if (KP_UNLIKELY(size > frame_size_max || !kp_buf_reserve(out, KP_WIRE_COUNT_MAX))) {
+		out->err = out->err != KP_OK ? out->err : KP_ERR_ENCODE;
+		return false;
+	}
+	uint8_t count[KP_WIRE_COUNT_MAX];
+	size_t count_size = (size_t)(kp_wire_put_int(count, 0, (int32_t)size) - count);
+	uint8_t *at = out->data + body - COUNT_SIZE_GUESS;
+	if (count_size != COUNT_SIZE_GUESS)
+		memmove(at + count_size, out->data + body, size);
+	memcpy(at, count, count_size);
+	out->len = (size_t)(at + count_size + size - out->data);
+	return true;
+}
+
+kp_err kp_response_end(struct kp_buf *out, const struct kp_response_mark *mark,
+                       const struct kp_packet_map *status, const struct kp_packet_map *context)
+{
+	static const struct kp_packet_map none;
+	if (KP_UNLIKELY(out->err != KP_OK || !set_body_size(out, mark->body)))
+		return out->err;
+	encode_map(out, RESPONSE_STATUS_TAG, status ? status : &none);
+	if (context && context->count > 0)
+		encode_map(out, RESPONSE_CONTEXT_TAG, context);
+	return frame_end(out, mark->start);
+}
+
+void kp_response_abort(struct kp_buf *out, const struct kp_response_mark *mark)
+{
+	out->len = mark->start;
+	out->err = mark->err;
+}
