@@ -28,6 +28,8 @@ bool kp_buf_grow(struct kp_buf *buf, size_t more)
 	size_t cap = buf->cap < CAP_MIN ? CAP_MIN : buf->cap * 2;
 	if (cap < buf->len + more)
 		cap = buf->len + more;
+	if (cap > len_max)
+		cap = len_max; // room over the limit would be used without asking
 	uint8_t *data = kp_realloc(buf->data, cap);
 	if (!data) {
 		buf->err = KP_ERR_NOMEM;

@@ -8,6 +8,8 @@ bool kp_vec_grow(void **ptr, size_t *cap, size_t need, size_t element_size)
 	if (need <= *cap)
 		return true;
 	size_t wanted = *cap ? *cap * 2 : 8;
+	if (wanted < need)
+		wanted = need;
 	size_t size;
 	if (__builtin_mul_overflow(wanted, element_size, &size))
 		return false;
