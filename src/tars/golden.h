@@ -3,7 +3,7 @@
 // Source: contract A.8; the names of the makers are its own.
 #pragma once
 
-#include "kipp/str.h"
+#include "kipp/codec.h"
 
 #include <stdlib.h>
 
@@ -16,12 +16,23 @@ struct golden {
 static inline struct kp_bytes golden_bytes(const char *hex)
 {
 	size_t len = strlen(hex) / 2;
-	uint8_t *bytes = malloc(len + 1);
+	uint8_t *bytes = malloc(len ? len : 1);
 	for (size_t i = 0; bytes && i < len; i++) {
 		char pair[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
 		bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
 	}
 	return (struct kp_bytes){bytes, bytes ? len : 0};
+}
+
+// golden_decoder decodes a copy of what hex says, which the next one replaces.
+static inline struct kp_decoder golden_decoder(const char *hex, struct kp_arena *arena)
+{
+	static uint8_t copy[1024];
+	struct kp_bytes bytes = golden_bytes(hex);
+	uint8_t *at = copy + sizeof(copy) - bytes.len;
+	memcpy(at, bytes.ptr, bytes.len);
+	free((void *)bytes.ptr);
+	return kp_decoder((struct kp_bytes){at, bytes.len}, arena);
 }
 
 enum golden_int_type {
