@@ -14,6 +14,7 @@
 
 enum {
 	READ_STEP = 64 << 10,
+	DIGEST_SIZE = 32,
 };
 
 static kp_err fail(struct kp_why *why, const char *what, const char *path)
@@ -51,6 +52,12 @@ static bool digest_file(int fd, EVP_MD_CTX *context, uint8_t *buffer, unsigned c
 	}
 }
 
+static void print_hex(const unsigned char digest[DIGEST_SIZE], char ret[KP_DIGEST_TEXT_SIZE])
+{
+	for (size_t i = 0; i < DIGEST_SIZE; i++)
+		snprintf(ret + 2 * i, 3, "%02x", digest[i]);
+}
+
 kp_err kp_digest_file(const char *path, char ret[KP_DIGEST_TEXT_SIZE], struct kp_why *why)
 {
 	kp_cleanup(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -60,10 +67,18 @@ kp_err kp_digest_file(const char *path, char ret[KP_DIGEST_TEXT_SIZE], struct kp
 	kp_cleanup(digest_freep) EVP_MD_CTX *context = EVP_MD_CTX_new();
 	if (!buffer || !context)
 		return KP_ERR_NOMEM;
-	unsigned char digest[32];
+	unsigned char digest[DIGEST_SIZE];
 	if (!digest_file(fd, context, buffer, digest))
 		return fail(why, "read", path);
-	for (size_t i = 0; i < sizeof(digest); i++)
-		snprintf(ret + 2 * i, 3, "%02x", digest[i]);
+	print_hex(digest, ret);
+	return KP_OK;
+}
+
+kp_err kp_digest_bytes(struct kp_bytes bytes, char ret[KP_DIGEST_TEXT_SIZE])
+{
+	unsigned char digest[DIGEST_SIZE];
+	if (EVP_Digest(bytes.ptr, bytes.len, digest, NULL, EVP_sha256(), NULL) != 1)
+		return KP_ERR_NOMEM;
+	print_hex(digest, ret);
 	return KP_OK;
 }

@@ -1,0 +1,29 @@
+// settings.h - where the platform is: by flag, environment, file or default, in this order.
+//
+// A running `kipp up` or `kipp controller` leaves its endpoint in its data directory, so that
+// commands with the same --data find it.
+#pragma once
+
+#include "cli/args.h"
+
+enum {
+	SETTINGS_PORT = 17890 // of the controller, unless told otherwise
+};
+
+// settings_data returns the data directory: --data, KIPP_DATA, the configuration files, or
+// /var/lib/kipp for root and ~/.local/state/kipp for others.
+const char *settings_data(struct cli *cli, const struct args *args);
+
+// settings_controller returns the controller's endpoint, "tcp -h H -p P": --controller, the data
+// directory named by --data, KIPP_CONTROLLER, the data directory else, the configuration files, or
+// the default. Returns NULL when the text is not an endpoint, having said so.
+const char *settings_controller(struct cli *cli, const struct args *args);
+
+// settings_shown returns an endpoint as people write it: "127.0.0.1:17890".
+const char *settings_shown(struct cli *cli, const char *endpoint);
+
+// settings_endpoint reads "tcp -h H -p P", "H:P" or "H", or returns NULL.
+const char *settings_endpoint(struct cli *cli, const char *text);
+
+// settings_endpoint_file is where a controller on the data directory `data` leaves its endpoint.
+const char *settings_endpoint_file(struct cli *cli, const char *data);
