@@ -36,7 +36,7 @@ SYSTEM = {
     "app": {"time.h"},
     "store": {"sqlite3.h"},
     "node": {"archive.h", "archive_entry.h", "openssl/sha.h", "openssl/evp.h"},
-    "cli": {"time.h", "signal.h", "unistd.h"},
+    "cli": {"time.h", "signal.h", "unistd.h", "archive.h", "archive_entry.h"},
 }
 # Sanitizers and valgrind are told of things by their own headers, wherever that is.
 TOOLS = re.compile(r"^(sanitizer|valgrind)/")

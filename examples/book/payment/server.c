@@ -1,0 +1,68 @@
+// server.c - Book.PaymentServer: takes money, once for each order, and remembers it.
+#include "Payment.h"
+#include "ledger.h"
+
+#include <kipp/kipp.h>
+#include <stdio.h>
+#include <unistd.h>
+
+struct payment {
+	struct kp_app *app;
+	struct ledger ledger;
+};
+
+static int fail(struct kp_call *call, struct payment *payment)
+{
+	kp_app_log(payment->app, KP_LOG_ERROR, "ledger: %s", ledger_why(&payment->ledger));
+	kp_call_fail(call, KP_RET_UNKNOWN, "the ledger cannot be used now");
+	return 0;
+}
+
+static int pay(struct kp_call *call, const struct Book_Payment *ask, struct Book_Receipt *receipt)
+{
+	struct payment *payment = kp_call_user(call);
+	if (ask->order.len == 0 || ask->cents <= 0)
+		return 1;
+
+	struct ledger_entry entry = {
+	        .order = kp_call_str(call, ask->order).ptr,
+	        .user = kp_call_str(call, ask->user).ptr,
+	        .cents = ask->cents,
+	};
+	bool is_new;
+	if (!ledger_add(&payment->ledger, &entry, &is_new) ||
+	    !ledger_find(&payment->ledger, entry.order, &entry))
+		return fail(call, payment);
+
+	receipt->order = ask->order;
+	receipt->user = kp_call_str(call, kp_str(entry.user));
+	receipt->cents = entry.cents;
+	receipt->isRepeat = !is_new;
+	receipt->instance = kp_call_format(call, "%s/%d", kp_app_name(payment->app), getpid());
+	return 0;
+}
+
+static int total(struct kp_call *call, int64_t *orders, int64_t *cents)
+{
+	struct payment *payment = kp_call_user(call);
+	return ledger_sum(&payment->ledger, orders, cents) ? 0 : fail(call, payment);
+}
+
+int main(int argc, char **argv)
+{
+	struct payment payment = {0};
+	if (kp_app_open(argc, argv, &payment.app) != KP_OK)
+		return 1;
+
+	char path[4096];
+	snprintf(path, sizeof(path), "%sledger.db", kp_app_data_path(payment.app));
+	if (!ledger_open(&payment.ledger, path)) {
+		fprintf(stderr, "%s: %s\n", path, ledger_why(&payment.ledger));
+		return 1;
+	}
+	Book_Pay_serve(payment.app, "PayObj", &(struct Book_Pay_ops){.pay = pay, .total = total},
+	               &payment);
+	int code = kp_app_run(payment.app);
+	ledger_close(&payment.ledger);
+	return code;
+}
