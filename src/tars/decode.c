@@ -32,6 +32,19 @@ static bool peek_head(struct kp_decoder *in, unsigned wanted_tag, struct head *r
 	return true;
 }
 
+bool kp_wire_read_count_slow(struct kp_decoder *in, unsigned tag, size_t *ret)
+{
+	int64_t count;
+	if (!kp_wire_find_int(in, 0, KP_REQUIRED, KP_WIRE_INT32, &count)) {
+		in->tag = tag;
+		return false;
+	}
+	if (count < 0)
+		return kp_wire_fail(in, tag, KP_ERR_DECODE);
+	*ret = (size_t)count;
+	return true;
+}
+
 static bool skip_bytes(struct kp_decoder *in, unsigned tag, size_t size)
 {
 	if (size > kp_wire_left(in))

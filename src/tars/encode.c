@@ -10,9 +10,9 @@ static void fail(struct kp_buf *out)
 }
 
 // field makes room for a head and `size` bytes.
-static inline uint8_t *field(struct kp_buf *out, unsigned tag, size_t size)
+static uint8_t *field(struct kp_buf *out, unsigned tag, size_t size)
 {
-	if (KP_UNLIKELY(tag > KP_WIRE_TAG_MAX)) {
+	if (tag > KP_WIRE_TAG_MAX) {
 		fail(out);
 		return NULL;
 	}
@@ -24,11 +24,50 @@ static inline void done(struct kp_buf *out, const uint8_t *end)
 	out->len = (size_t)(end - out->data);
 }
 
-static inline void encode_int(struct kp_buf *out, unsigned tag, int64_t value, size_t size)
+// is_quick tells whether a head of one byte and `size` bytes can be written without more ado. What
+// is not quick goes to another function as a tail call, so that the quick path needs no frame.
+static inline bool is_quick(const struct kp_buf *out, unsigned tag, size_t size)
 {
-	uint8_t *at = field(out, tag, size);
+	return KP_LIKELY(tag <= KP_WIRE_TAG_SHORT_MAX && out->err == KP_OK &&
+	                 out->cap - out->len > size);
+}
+
+static __attribute__((noinline)) void encode_int_slow(struct kp_buf *out, unsigned tag,
+                                                      int64_t value)
+{
+	uint8_t *at = field(out, tag, sizeof(value));
 	if (at)
 		done(out, kp_wire_put_int(at, tag, value));
+}
+
+static inline void encode_int(struct kp_buf *out, unsigned tag, int64_t value, size_t size)
+{
+	if (!is_quick(out, tag, size)) {
+		encode_int_slow(out, tag, value);
+		return;
+	}
+	uint8_t *at = out->data + out->len;
+	unsigned head = tag << 4;
+	if (value == 0) {
+		*at = (uint8_t)(head | KP_WIRE_ZERO);
+		out->len += 1;
+	} else if (value == (int8_t)value) {
+		at[0] = (uint8_t)(head | KP_WIRE_INT8);
+		at[1] = (uint8_t)value;
+		out->len += 2;
+	} else if (value == (int16_t)value) {
+		*at = (uint8_t)(head | KP_WIRE_INT16);
+		kp_wire_put_u16(at + 1, (uint16_t)value);
+		out->len += 3;
+	} else if (value == (int32_t)value) {
+		*at = (uint8_t)(head | KP_WIRE_INT32);
+		kp_wire_put_u32(at + 1, (uint32_t)value);
+		out->len += 5;
+	} else {
+		*at = (uint8_t)(head | KP_WIRE_INT64);
+		kp_wire_put_u64(at + 1, (uint64_t)value);
+		out->len += 9;
+	}
 }
 
 void kp_bool_encode(struct kp_buf *out, unsigned tag, bool value)
@@ -91,16 +130,17 @@ void kp_f64_encode(struct kp_buf *out, unsigned tag, double value)
 	done(out, kp_wire_put_u64(kp_wire_put_head(at, tag, KP_WIRE_DOUBLE), bits));
 }
 
-void kp_str_encode(struct kp_buf *out, unsigned tag, struct kp_str value)
+static __attribute__((noinline)) void encode_str_slow(struct kp_buf *out, unsigned tag,
+                                                      struct kp_str value)
 {
-	if (KP_UNLIKELY(value.len > size_max)) {
+	if (value.len > size_max) {
 		fail(out);
 		return;
 	}
 	uint8_t *at = field(out, tag, 4 + value.len);
 	if (!at)
 		return;
-	if (KP_LIKELY(value.len <= UINT8_MAX)) {
+	if (value.len <= UINT8_MAX) {
 		at = kp_wire_put_head(at, tag, KP_WIRE_STRING1);
 		*at++ = (uint8_t)value.len;
 	} else {
@@ -112,9 +152,24 @@ void kp_str_encode(struct kp_buf *out, unsigned tag, struct kp_str value)
 	done(out, at + value.len);
 }
 
-void kp_bytes_encode(struct kp_buf *out, unsigned tag, struct kp_bytes value)
+void kp_str_encode(struct kp_buf *out, unsigned tag, struct kp_str value)
 {
-	if (KP_UNLIKELY(value.len > size_max)) {
+	if (KP_UNLIKELY(value.len > UINT8_MAX || !is_quick(out, tag, 1 + value.len))) {
+		encode_str_slow(out, tag, value);
+		return;
+	}
+	uint8_t *at = out->data + out->len;
+	at[0] = (uint8_t)(tag << 4 | KP_WIRE_STRING1);
+	at[1] = (uint8_t)value.len;
+	out->len += 2 + value.len;
+	if (value.len)
+		memcpy(at + 2, value.ptr, value.len);
+}
+
+static __attribute__((noinline)) void encode_bytes_slow(struct kp_buf *out, unsigned tag,
+                                                        struct kp_bytes value)
+{
+	if (value.len > size_max) {
 		fail(out);
 		return;
 	}
@@ -123,10 +178,26 @@ void kp_bytes_encode(struct kp_buf *out, unsigned tag, struct kp_bytes value)
 		return;
 	at = kp_wire_put_head(at, tag, KP_WIRE_SIMPLE_LIST);
 	*at++ = KP_WIRE_INT8;
-	at = kp_wire_put_int(at, 0, (int32_t)value.len);
+	at = kp_wire_put_count(at, value.len);
 	if (value.len)
 		memcpy(at, value.ptr, value.len);
 	done(out, at + value.len);
+}
+
+void kp_bytes_encode(struct kp_buf *out, unsigned tag, struct kp_bytes value)
+{
+	if (KP_UNLIKELY(value.len > size_max ||
+	                !is_quick(out, tag, 1 + KP_WIRE_COUNT_MAX + value.len))) {
+		encode_bytes_slow(out, tag, value);
+		return;
+	}
+	uint8_t *at = out->data + out->len;
+	at[0] = (uint8_t)(tag << 4 | KP_WIRE_SIMPLE_LIST);
+	at[1] = KP_WIRE_INT8;
+	at = kp_wire_put_count(at + 2, value.len);
+	done(out, at + value.len);
+	if (value.len)
+		memcpy(at, value.ptr, value.len);
 }
 
 void kp_struct_begin(struct kp_buf *out, unsigned tag)
@@ -151,7 +222,7 @@ static void begin(struct kp_buf *out, unsigned tag, unsigned type, size_t count)
 	}
 	uint8_t *at = field(out, tag, KP_WIRE_COUNT_MAX);
 	if (at)
-		done(out, kp_wire_put_int(kp_wire_put_head(at, tag, type), 0, (int32_t)count));
+		done(out, kp_wire_put_count(kp_wire_put_head(at, tag, type), count));
 }
 
 void kp_list_begin(struct kp_buf *out, unsigned tag, size_t count)

@@ -7,6 +7,7 @@
 enum {
 	KEY_TAG = 0,
 	VALUE_TAG = 1,
+	REQUEST_BODY_TAG = 7,
 	REQUEST_CONTEXT_TAG = 9,
 	REQUEST_STATUS_TAG = 10,
 	RESPONSE_BODY_TAG = 6,
@@ -87,21 +88,94 @@ static inline void decode_map(struct kp_decoder *in, unsigned tag, enum kp_need 
 	decode_pairs(in, tag, need, ret);
 }
 
-static inline int64_t decode_int(struct kp_decoder *in, unsigned tag, unsigned type_max)
+static int64_t decode_int(struct kp_decoder *in, unsigned tag, unsigned type_max)
 {
 	int64_t value = 0;
 	kp_wire_find_int(in, tag, KP_REQUIRED, type_max, &value);
 	return value;
 }
 
-static inline void decode_body(struct kp_decoder *in, unsigned tag, struct kp_bytes *ret)
+// The quick_ functions read what peers really send: fields in order, short heads, narrow numbers.
+// They return what follows, or NULL for all else, which then takes the long way from the start.
+static inline const uint8_t *quick_int(const uint8_t *at, const uint8_t *end, unsigned tag,
+                                       unsigned type_max, int32_t *ret)
 {
-	if (KP_LIKELY(in->ptr < in->end && *in->ptr == (tag << 4 | KP_WIRE_SIMPLE_LIST))) {
-		in->ptr++;
-		kp_wire_read_simple_list(in, tag, ret);
-		return;
+	if (!at || end - at < 5)
+		return NULL;
+	unsigned type = *at ^ tag << 4;
+	if (type == KP_WIRE_ZERO) {
+		*ret = 0;
+		return at + 1;
 	}
-	kp_bytes_decode(in, tag, KP_REQUIRED, ret);
+	if (type == KP_WIRE_INT8) {
+		*ret = (int8_t)at[1];
+		return at + 2;
+	}
+	if (type == KP_WIRE_INT16 && type_max >= KP_WIRE_INT16) {
+		*ret = (int16_t)kp_wire_get_u16(at + 1);
+		return at + 3;
+	}
+	if (type == KP_WIRE_INT32 && type_max >= KP_WIRE_INT32) {
+		*ret = (int32_t)kp_wire_get_u32(at + 1);
+		return at + 5;
+	}
+	return NULL;
+}
+
+static inline const uint8_t *quick_str(const uint8_t *at, const uint8_t *end, unsigned tag,
+                                       struct kp_str *ret)
+{
+	if (!at || end - at < 2 || *at != (tag << 4 | KP_WIRE_STRING1) || end - at - 2 < at[1])
+		return NULL;
+	*ret = (struct kp_str){(const char *)at + 2, at[1]};
+	return at + 2 + at[1];
+}
+
+static inline const uint8_t *quick_body(const uint8_t *at, const uint8_t *end, unsigned tag,
+                                        struct kp_bytes *ret)
+{
+	if (!at || end - at < 2 || at[0] != (tag << 4 | KP_WIRE_SIMPLE_LIST) ||
+	    at[1] != KP_WIRE_INT8)
+		return NULL;
+	size_t len;
+	at = kp_wire_get_count(at + 2, end, &len);
+	if (!at || (size_t)(end - at) < len)
+		return NULL;
+	*ret = (struct kp_bytes){at, len};
+	return at + len;
+}
+
+static inline bool quick_request(struct kp_decoder *in, struct kp_request_packet *packet)
+{
+	const uint8_t *at = in->ptr, *end = in->end;
+	int32_t version, packet_type;
+	at = quick_int(at, end, 1, KP_WIRE_INT16, &version);
+	at = quick_int(at, end, 2, KP_WIRE_INT8, &packet_type);
+	at = quick_int(at, end, 3, KP_WIRE_INT32, &packet->message_type);
+	at = quick_int(at, end, 4, KP_WIRE_INT32, &packet->request_id);
+	at = quick_str(at, end, 5, &packet->servant);
+	at = quick_str(at, end, 6, &packet->function);
+	at = quick_body(at, end, REQUEST_BODY_TAG, &packet->body);
+	at = quick_int(at, end, 8, KP_WIRE_INT32, &packet->timeout_ms);
+	if (!at)
+		return false;
+	packet->version = (int16_t)version;
+	packet->packet_type = (int8_t)packet_type;
+	in->ptr = at;
+	return true;
+}
+
+static __attribute__((noinline)) void decode_request(struct kp_decoder *in,
+                                                     struct kp_request_packet *packet)
+{
+	packet->version = (int16_t)decode_int(in, 1, KP_WIRE_INT16);
+	packet->packet_type = (int8_t)decode_int(in, 2, KP_WIRE_INT8);
+	packet->message_type = (int32_t)decode_int(in, 3, KP_WIRE_INT32);
+	packet->request_id = (int32_t)decode_int(in, 4, KP_WIRE_INT32);
+	kp_str_decode(in, 5, KP_REQUIRED, &packet->servant);
+	kp_str_decode(in, 6, KP_REQUIRED, &packet->function);
+	kp_bytes_decode(in, REQUEST_BODY_TAG, KP_REQUIRED, &packet->body);
+	packet->timeout_ms = (int32_t)decode_int(in, 8, KP_WIRE_INT32);
 }
 
 kp_err kp_request_packet_decode(struct kp_bytes bytes, struct kp_arena *arena,
@@ -109,14 +183,8 @@ kp_err kp_request_packet_decode(struct kp_bytes bytes, struct kp_arena *arena,
 {
 	struct kp_decoder in = kp_decoder(bytes, arena);
 	struct kp_request_packet packet;
-	packet.version = (int16_t)decode_int(&in, 1, KP_WIRE_INT16);
-	packet.packet_type = (int8_t)decode_int(&in, 2, KP_WIRE_INT8);
-	packet.message_type = (int32_t)decode_int(&in, 3, KP_WIRE_INT32);
-	packet.request_id = (int32_t)decode_int(&in, 4, KP_WIRE_INT32);
-	kp_wire_find_str(&in, 5, KP_REQUIRED, &packet.servant);
-	kp_wire_find_str(&in, 6, KP_REQUIRED, &packet.function);
-	decode_body(&in, 7, &packet.body);
-	packet.timeout_ms = (int32_t)decode_int(&in, 8, KP_WIRE_INT32);
+	if (KP_UNLIKELY(!quick_request(&in, &packet)))
+		decode_request(&in, &packet);
 	decode_map(&in, REQUEST_CONTEXT_TAG, KP_REQUIRED, &packet.context);
 	decode_map(&in, REQUEST_STATUS_TAG, KP_REQUIRED, &packet.status);
 	if (KP_UNLIKELY(in.ptr != in.end))
@@ -126,18 +194,45 @@ kp_err kp_request_packet_decode(struct kp_bytes bytes, struct kp_arena *arena,
 	return KP_OK;
 }
 
+static inline bool quick_response(struct kp_decoder *in, struct kp_response_packet *packet)
+{
+	const uint8_t *at = in->ptr, *end = in->end;
+	int32_t version, packet_type;
+	at = quick_int(at, end, 1, KP_WIRE_INT16, &version);
+	at = quick_int(at, end, 2, KP_WIRE_INT8, &packet_type);
+	at = quick_int(at, end, 3, KP_WIRE_INT32, &packet->request_id);
+	at = quick_int(at, end, 4, KP_WIRE_INT32, &packet->message_type);
+	at = quick_int(at, end, 5, KP_WIRE_INT32, &packet->ret);
+	at = quick_body(at, end, RESPONSE_BODY_TAG, &packet->body);
+	if (!at)
+		return false;
+	packet->version = (int16_t)version;
+	packet->packet_type = (int8_t)packet_type;
+	in->ptr = at;
+	return true;
+}
+
+static __attribute__((noinline)) void decode_response(struct kp_decoder *in,
+                                                      struct kp_response_packet *packet)
+{
+	packet->version = (int16_t)decode_int(in, 1, KP_WIRE_INT16);
+	packet->packet_type = (int8_t)decode_int(in, 2, KP_WIRE_INT8);
+	packet->request_id = (int32_t)decode_int(in, 3, KP_WIRE_INT32);
+	packet->message_type = (int32_t)decode_int(in, 4, KP_WIRE_INT32);
+	packet->ret = (int32_t)decode_int(in, 5, KP_WIRE_INT32);
+	kp_bytes_decode(in, RESPONSE_BODY_TAG, KP_REQUIRED, &packet->body);
+}
+
 kp_err kp_response_packet_decode(struct kp_bytes bytes, struct kp_arena *arena,
                                  struct kp_response_packet *ret)
 {
 	struct kp_decoder in = kp_decoder(bytes, arena);
-	struct kp_response_packet packet = {0};
-	packet.version = (int16_t)decode_int(&in, 1, KP_WIRE_INT16);
-	packet.packet_type = (int8_t)decode_int(&in, 2, KP_WIRE_INT8);
-	packet.request_id = (int32_t)decode_int(&in, 3, KP_WIRE_INT32);
-	packet.message_type = (int32_t)decode_int(&in, 4, KP_WIRE_INT32);
-	packet.ret = (int32_t)decode_int(&in, 5, KP_WIRE_INT32);
-	decode_body(&in, RESPONSE_BODY_TAG, &packet.body);
+	struct kp_response_packet packet;
+	if (KP_UNLIKELY(!quick_response(&in, &packet)))
+		decode_response(&in, &packet);
 	decode_map(&in, RESPONSE_STATUS_TAG, KP_REQUIRED, &packet.status);
+	packet.reason = (struct kp_str){0};
+	packet.context = (struct kp_packet_map){0};
 	if (in.ptr != in.end) {
 		kp_wire_find_str(&in, RESPONSE_REASON_TAG, KP_OPTIONAL, &packet.reason);
 		decode_map(&in, RESPONSE_CONTEXT_TAG, KP_OPTIONAL, &packet.context);
@@ -185,7 +280,7 @@ kp_err kp_request_packet_encode(struct kp_buf *out, const struct kp_request_pack
 	kp_i32_encode(out, 4, packet->request_id);
 	kp_str_encode(out, 5, packet->servant);
 	kp_str_encode(out, 6, packet->function);
-	kp_bytes_encode(out, 7, packet->body);
+	kp_bytes_encode(out, REQUEST_BODY_TAG, packet->body);
 	kp_i32_encode(out, 8, packet->timeout_ms);
 	encode_map(out, REQUEST_CONTEXT_TAG, &packet->context);
 	encode_map(out, REQUEST_STATUS_TAG, &packet->status);
@@ -237,22 +332,30 @@ void kp_response_begin(struct kp_buf *out, struct kp_response_mark *mark, int16_
 	mark->body = out->len = (size_t)(at + COUNT_SIZE_GUESS - out->data);
 }
 
-// set_body_size writes the length of the body before it and moves the body if the room is not what
-// the length needs.
+// move_body makes the room before the body what its length needs, and writes the length.
+static __attribute__((noinline)) bool move_body(struct kp_buf *out, size_t body, size_t size)
+{
+	if (size > frame_size_max)
+		out->err = KP_ERR_ENCODE;
+	if (!kp_buf_reserve(out, KP_WIRE_COUNT_MAX))
+		return false;
+	uint8_t count[KP_WIRE_COUNT_MAX];
+	size_t count_size = (size_t)(kp_wire_put_count(count, size) - count);
+	uint8_t *at = out->data + body - COUNT_SIZE_GUESS;
+	memmove(at + count_size, out->data + body, size);
+	memcpy(at, count, count_size);
+	out->len = (size_t)(at + count_size + size - out->data);
+	return true;
+}
+
 static inline bool set_body_size(struct kp_buf *out, size_t body)
 {
 	size_t size = out->len - body;
-	if (KP_UNLIKELY(size > frame_size_max || !kp_buf_reserve(out, KP_WIRE_COUNT_MAX))) {
-		out->err = out->err != KP_OK ? out->err : KP_ERR_ENCODE;
-		return false;
-	}
-	uint8_t count[KP_WIRE_COUNT_MAX];
-	size_t count_size = (size_t)(kp_wire_put_int(count, 0, (int32_t)size) - count);
+	if (size <= INT8_MAX || size > INT16_MAX)
+		return move_body(out, body, size);
 	uint8_t *at = out->data + body - COUNT_SIZE_GUESS;
-	if (count_size != COUNT_SIZE_GUESS)
-		memmove(at + count_size, out->data + body, size);
-	memcpy(at, count, count_size);
-	out->len = (size_t)(at + count_size + size - out->data);
+	*at = KP_WIRE_INT16;
+	kp_wire_put_u16(at + 1, (uint16_t)size);
 	return true;
 }
 
@@ -262,8 +365,13 @@ kp_err kp_response_end(struct kp_buf *out, const struct kp_response_mark *mark,
 	static const struct kp_packet_map none;
 	if (KP_UNLIKELY(out->err != KP_OK || !set_body_size(out, mark->body)))
 		return out->err;
-	encode_map(out, RESPONSE_STATUS_TAG, status ? status : &none);
-	if (context && context->count > 0)
+	if (KP_LIKELY(!status && out->cap - out->len >= 2)) {
+		out->data[out->len++] = RESPONSE_STATUS_TAG << 4 | KP_WIRE_MAP;
+		out->data[out->len++] = KP_WIRE_ZERO;
+	} else {
+		encode_map(out, RESPONSE_STATUS_TAG, status ? status : &none);
+	}
+	if (KP_UNLIKELY(context && context->count > 0))
 		encode_map(out, RESPONSE_CONTEXT_TAG, context);
 	return frame_end(out, mark->start);
 }

@@ -101,6 +101,26 @@ static inline uint8_t *kp_wire_put_int(uint8_t *at, unsigned tag, int64_t value)
 	return kp_wire_put_u64(kp_wire_put_head(at, tag, KP_WIRE_INT64), (uint64_t)value);
 }
 
+// kp_wire_put_count writes a length of at most INT32_MAX: at most KP_WIRE_COUNT_MAX bytes.
+static inline uint8_t *kp_wire_put_count(uint8_t *at, size_t count)
+{
+	if (KP_UNLIKELY(count == 0)) {
+		*at = KP_WIRE_ZERO;
+		return at + 1;
+	}
+	if (count <= INT8_MAX) {
+		at[0] = KP_WIRE_INT8;
+		at[1] = (uint8_t)count;
+		return at + 2;
+	}
+	if (KP_LIKELY(count <= INT16_MAX)) {
+		*at = KP_WIRE_INT16;
+		return kp_wire_put_u16(at + 1, (uint16_t)count);
+	}
+	*at = KP_WIRE_INT32;
+	return kp_wire_put_u32(at + 1, (uint32_t)count);
+}
+
 // kp_wire_set_error keeps the first error and ends the input.
 void kp_wire_set_error(struct kp_decoder *in, unsigned tag, kp_err err) __attribute__((cold));
 
@@ -174,18 +194,41 @@ static inline bool kp_wire_find_int(struct kp_decoder *in, unsigned tag, enum kp
 	return kp_wire_find(in, tag, need, &type) && kp_wire_read_int(in, tag, type, type_max, ret);
 }
 
+// kp_wire_get_count reads a length of the usual forms and returns what follows it, or NULL.
+static inline const uint8_t *kp_wire_get_count(const uint8_t *at, const uint8_t *end, size_t *ret)
+{
+	size_t left = (size_t)(end - at);
+	if (KP_LIKELY(left >= 2 && at[0] == KP_WIRE_INT8 && at[1] <= INT8_MAX)) {
+		*ret = at[1];
+		return at + 2;
+	}
+	if (KP_LIKELY(left >= 3 && at[0] == KP_WIRE_INT16 && at[1] <= INT8_MAX)) {
+		*ret = kp_wire_get_u16(at + 1);
+		return at + 3;
+	}
+	if (KP_LIKELY(left >= 1 && at[0] == KP_WIRE_ZERO)) {
+		*ret = 0;
+		return at + 1;
+	}
+	return NULL;
+}
+
+// kp_wire_read_count_slow reads a length of any form.
+bool kp_wire_read_count_slow(struct kp_decoder *in, unsigned tag, size_t *ret);
+
 // kp_wire_read_count reads a length, which must leave room for `size_min` bytes per element.
 static inline bool kp_wire_read_count(struct kp_decoder *in, unsigned tag, size_t size_min,
                                       size_t *ret)
 {
-	int64_t count;
-	if (KP_UNLIKELY(!kp_wire_find_int(in, 0, KP_REQUIRED, KP_WIRE_INT32, &count))) {
-		in->tag = tag;
+	size_t count;
+	const uint8_t *at = kp_wire_get_count(in->ptr, in->end, &count);
+	if (KP_LIKELY(at != NULL))
+		in->ptr = at;
+	else if (!kp_wire_read_count_slow(in, tag, &count))
 		return false;
-	}
-	if (KP_UNLIKELY(count < 0 || (uint64_t)count > kp_wire_left(in) / size_min))
+	if (KP_UNLIKELY(count > kp_wire_left(in) / size_min))
 		return kp_wire_fail(in, tag, KP_ERR_DECODE);
-	*ret = (size_t)count;
+	*ret = count;
 	return true;
 }
 
