@@ -302,6 +302,40 @@ static void texts_and_bytes_are_views(void **state)
 	assert_done(&in);
 }
 
+static void every_tag_takes_every_type(void **state)
+{
+	for (unsigned tag = 0; tag <= 255; tag++) {
+		struct kp_buf out = {0};
+		kp_str_encode(&out, tag, kp_str("text"));
+		kp_bytes_encode(&out, tag, (struct kp_bytes){(const uint8_t *)"bytes", 5});
+		kp_i32_encode(&out, tag, 70000);
+		kp_f64_encode(&out, tag, 0.5);
+		kp_struct_begin(&out, tag);
+		kp_struct_end(&out);
+		kp_list_begin(&out, tag, 0);
+		struct kp_decoder in = kp_decoder(kp_buf_bytes(&out), NULL);
+		struct kp_str str;
+		struct kp_bytes bytes;
+		int32_t number;
+		double wide;
+		size_t count;
+		assert_true(kp_str_decode(&in, tag, KP_REQUIRED, &str));
+		assert_true(kp_str_equal(str, kp_str("text")));
+		assert_true(kp_bytes_decode(&in, tag, KP_REQUIRED, &bytes));
+		assert_int_equal(bytes.len, 5);
+		assert_true(kp_i32_decode(&in, tag, KP_REQUIRED, &number));
+		assert_int_equal(number, 70000);
+		assert_true(kp_f64_decode(&in, tag, KP_REQUIRED, &wide));
+		assert_true(wide == 0.5);
+		assert_true(kp_struct_enter(&in, tag, KP_REQUIRED));
+		kp_struct_leave(&in);
+		assert_true(kp_list_enter(&in, tag, KP_REQUIRED, &count));
+		kp_list_leave(&in);
+		assert_done(&in);
+		kp_buf_fini(&out);
+	}
+}
+
 static void bytes_are_read_from_a_list_of_int8(void **state)
 {
 	struct kp_arena arena = {0};
@@ -424,6 +458,7 @@ int main(void)
 	        cmocka_unit_test(values_match_golden_bytes),
 	        cmocka_unit_test(floats_are_read_from_every_form),
 	        cmocka_unit_test(texts_and_bytes_are_views),
+	        cmocka_unit_test(every_tag_takes_every_type),
 	        cmocka_unit_test(bytes_are_read_from_a_list_of_int8),
 	        cmocka_unit_test(containers_are_walked),
 	        cmocka_unit_test(encoding_remembers_its_first_error),

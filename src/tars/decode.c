@@ -286,9 +286,19 @@ bool kp_f64_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, doubl
 	return true;
 }
 
-bool kp_str_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, struct kp_str *ret)
+static __attribute__((noinline)) bool decode_str_slow(struct kp_decoder *in, unsigned tag,
+                                                      enum kp_need need, struct kp_str *ret)
 {
 	return kp_wire_find_str(in, tag, need, ret);
+}
+
+bool kp_str_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, struct kp_str *ret)
+{
+	const uint8_t *at = kp_wire_get_str(in->ptr, in->end, tag, ret);
+	if (KP_UNLIKELY(!at))
+		return decode_str_slow(in, tag, need, ret);
+	in->ptr = at;
+	return true;
 }
 
 // read_byte_list copies a list of int8, as some peers write bytes.
@@ -315,16 +325,26 @@ static bool read_byte_list(struct kp_decoder *in, unsigned tag, struct kp_bytes 
 	return true;
 }
 
-bool kp_bytes_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, struct kp_bytes *ret)
+static __attribute__((noinline)) bool decode_bytes_slow(struct kp_decoder *in, unsigned tag,
+                                                        enum kp_need need, struct kp_bytes *ret)
 {
 	unsigned type;
 	if (!kp_wire_find(in, tag, need, &type))
 		return false;
-	if (KP_LIKELY(type == KP_WIRE_SIMPLE_LIST))
+	if (type == KP_WIRE_SIMPLE_LIST)
 		return kp_wire_read_simple_list(in, tag, ret);
 	if (type != KP_WIRE_LIST)
 		return kp_wire_fail(in, tag, KP_ERR_DECODE);
 	return read_byte_list(in, tag, ret);
+}
+
+bool kp_bytes_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, struct kp_bytes *ret)
+{
+	const uint8_t *at = kp_wire_get_bytes(in->ptr, in->end, tag, ret);
+	if (KP_UNLIKELY(!at))
+		return decode_bytes_slow(in, tag, need, ret);
+	in->ptr = at;
+	return true;
 }
 
 // enter moves behind the head of a nested value of `type`.

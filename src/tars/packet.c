@@ -95,8 +95,9 @@ static int64_t decode_int(struct kp_decoder *in, unsigned tag, unsigned type_max
 	return value;
 }
 
-// The quick_ functions read what peers really send: fields in order, short heads, narrow numbers.
-// They return what follows, or NULL for all else, which then takes the long way from the start.
+// quick_int is one of the steps that read what peers really send: fields in order, short heads,
+// narrow numbers. Each returns what follows, or NULL for all else and after a NULL; the packet then
+// takes the long way from its start.
 static inline const uint8_t *quick_int(const uint8_t *at, const uint8_t *end, unsigned tag,
                                        unsigned type_max, int32_t *ret)
 {
@@ -122,29 +123,6 @@ static inline const uint8_t *quick_int(const uint8_t *at, const uint8_t *end, un
 	return NULL;
 }
 
-static inline const uint8_t *quick_str(const uint8_t *at, const uint8_t *end, unsigned tag,
-                                       struct kp_str *ret)
-{
-	if (!at || end - at < 2 || *at != (tag << 4 | KP_WIRE_STRING1) || end - at - 2 < at[1])
-		return NULL;
-	*ret = (struct kp_str){(const char *)at + 2, at[1]};
-	return at + 2 + at[1];
-}
-
-static inline const uint8_t *quick_body(const uint8_t *at, const uint8_t *end, unsigned tag,
-                                        struct kp_bytes *ret)
-{
-	if (!at || end - at < 2 || at[0] != (tag << 4 | KP_WIRE_SIMPLE_LIST) ||
-	    at[1] != KP_WIRE_INT8)
-		return NULL;
-	size_t len;
-	at = kp_wire_get_count(at + 2, end, &len);
-	if (!at || (size_t)(end - at) < len)
-		return NULL;
-	*ret = (struct kp_bytes){at, len};
-	return at + len;
-}
-
 static inline bool quick_request(struct kp_decoder *in, struct kp_request_packet *packet)
 {
 	const uint8_t *at = in->ptr, *end = in->end;
@@ -153,9 +131,9 @@ static inline bool quick_request(struct kp_decoder *in, struct kp_request_packet
 	at = quick_int(at, end, 2, KP_WIRE_INT8, &packet_type);
 	at = quick_int(at, end, 3, KP_WIRE_INT32, &packet->message_type);
 	at = quick_int(at, end, 4, KP_WIRE_INT32, &packet->request_id);
-	at = quick_str(at, end, 5, &packet->servant);
-	at = quick_str(at, end, 6, &packet->function);
-	at = quick_body(at, end, REQUEST_BODY_TAG, &packet->body);
+	at = kp_wire_get_str(at, end, 5, &packet->servant);
+	at = kp_wire_get_str(at, end, 6, &packet->function);
+	at = kp_wire_get_bytes(at, end, REQUEST_BODY_TAG, &packet->body);
 	at = quick_int(at, end, 8, KP_WIRE_INT32, &packet->timeout_ms);
 	if (!at)
 		return false;
@@ -203,7 +181,7 @@ static inline bool quick_response(struct kp_decoder *in, struct kp_response_pack
 	at = quick_int(at, end, 3, KP_WIRE_INT32, &packet->request_id);
 	at = quick_int(at, end, 4, KP_WIRE_INT32, &packet->message_type);
 	at = quick_int(at, end, 5, KP_WIRE_INT32, &packet->ret);
-	at = quick_body(at, end, RESPONSE_BODY_TAG, &packet->body);
+	at = kp_wire_get_bytes(at, end, RESPONSE_BODY_TAG, &packet->body);
 	if (!at)
 		return false;
 	packet->version = (int16_t)version;
@@ -333,8 +311,9 @@ void kp_response_begin(struct kp_buf *out, struct kp_response_mark *mark, int16_
 }
 
 // move_body makes the room before the body what its length needs, and writes the length.
-static __attribute__((noinline)) bool move_body(struct kp_buf *out, size_t body, size_t size)
+static bool move_body(struct kp_buf *out, size_t body)
 {
+	size_t size = out->len - body;
 	if (size > frame_size_max)
 		out->err = KP_ERR_ENCODE;
 	if (!kp_buf_reserve(out, KP_WIRE_COUNT_MAX))
@@ -348,32 +327,35 @@ static __attribute__((noinline)) bool move_body(struct kp_buf *out, size_t body,
 	return true;
 }
 
-static inline bool set_body_size(struct kp_buf *out, size_t body)
+static __attribute__((noinline)) kp_err end_slow(struct kp_buf *out,
+                                                 const struct kp_response_mark *mark,
+                                                 const struct kp_packet_map *status,
+                                                 const struct kp_packet_map *context)
 {
-	size_t size = out->len - body;
-	if (size <= INT8_MAX || size > INT16_MAX)
-		return move_body(out, body, size);
-	uint8_t *at = out->data + body - COUNT_SIZE_GUESS;
-	*at = KP_WIRE_INT16;
-	kp_wire_put_u16(at + 1, (uint16_t)size);
-	return true;
+	static const struct kp_packet_map none;
+	if (out->err != KP_OK || !move_body(out, mark->body))
+		return out->err;
+	encode_map(out, RESPONSE_STATUS_TAG, status ? status : &none);
+	if (context && context->count > 0)
+		encode_map(out, RESPONSE_CONTEXT_TAG, context);
+	return frame_end(out, mark->start);
 }
 
 kp_err kp_response_end(struct kp_buf *out, const struct kp_response_mark *mark,
                        const struct kp_packet_map *status, const struct kp_packet_map *context)
 {
-	static const struct kp_packet_map none;
-	if (KP_UNLIKELY(out->err != KP_OK || !set_body_size(out, mark->body)))
-		return out->err;
-	if (KP_LIKELY(!status && out->cap - out->len >= 2)) {
-		out->data[out->len++] = RESPONSE_STATUS_TAG << 4 | KP_WIRE_MAP;
-		out->data[out->len++] = KP_WIRE_ZERO;
-	} else {
-		encode_map(out, RESPONSE_STATUS_TAG, status ? status : &none);
-	}
-	if (KP_UNLIKELY(context && context->count > 0))
-		encode_map(out, RESPONSE_CONTEXT_TAG, context);
-	return frame_end(out, mark->start);
+	size_t size = out->len - mark->body;
+	if (KP_UNLIKELY(out->err != KP_OK || status || context || size <= INT8_MAX ||
+	                size > INT16_MAX || out->cap - out->len < 2))
+		return end_slow(out, mark, status, context);
+	uint8_t *count = out->data + mark->body - COUNT_SIZE_GUESS, *end = out->data + out->len;
+	*count = KP_WIRE_INT16;
+	kp_wire_put_u16(count + 1, (uint16_t)size);
+	end[0] = RESPONSE_STATUS_TAG << 4 | KP_WIRE_MAP;
+	end[1] = KP_WIRE_ZERO;
+	out->len += 2;
+	kp_wire_put_u32(out->data + mark->start, (uint32_t)(out->len - mark->start));
+	return KP_OK;
 }
 
 void kp_response_abort(struct kp_buf *out, const struct kp_response_mark *mark)

@@ -213,6 +213,33 @@ static inline const uint8_t *kp_wire_get_count(const uint8_t *at, const uint8_t 
 	return NULL;
 }
 
+// kp_wire_get_str reads the field `tag` if it is a short text and comes next; it returns what
+// follows, or NULL for anything else and for a NULL `at`.
+static inline const uint8_t *kp_wire_get_str(const uint8_t *at, const uint8_t *end, unsigned tag,
+                                             struct kp_str *ret)
+{
+	if (KP_UNLIKELY(!at || end - at < 2 || tag > KP_WIRE_TAG_SHORT_MAX ||
+	                *at != (tag << 4 | KP_WIRE_STRING1) || end - at - 2 < at[1]))
+		return NULL;
+	*ret = (struct kp_str){(const char *)at + 2, at[1]};
+	return at + 2 + at[1];
+}
+
+// kp_wire_get_bytes does the same for a simple list.
+static inline const uint8_t *kp_wire_get_bytes(const uint8_t *at, const uint8_t *end, unsigned tag,
+                                               struct kp_bytes *ret)
+{
+	if (KP_UNLIKELY(!at || end - at < 2 || tag > KP_WIRE_TAG_SHORT_MAX ||
+	                at[0] != (tag << 4 | KP_WIRE_SIMPLE_LIST) || at[1] != KP_WIRE_INT8))
+		return NULL;
+	size_t len;
+	at = kp_wire_get_count(at + 2, end, &len);
+	if (KP_UNLIKELY(!at || (size_t)(end - at) < len))
+		return NULL;
+	*ret = (struct kp_bytes){at, len};
+	return at + len;
+}
+
 // kp_wire_read_count_slow reads a length of any form.
 bool kp_wire_read_count_slow(struct kp_decoder *in, unsigned tag, size_t *ret);
 
