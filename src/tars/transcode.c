@@ -82,6 +82,17 @@ static kp_err read_float(struct kp_str text, struct kp_arena *arena, struct kp_j
 	return json->text.ptr ? KP_OK : KP_ERR_NOMEM;
 }
 
+static kp_err read_enum(const struct kp_enum_type *enumeration, struct kp_str text,
+                        struct kp_arena *arena, struct kp_json *json)
+{
+	const struct kp_enum_value *value = kp_enum_find(enumeration, text);
+	if (!value)
+		return read_integer(text, arena, json);
+	json->kind = KP_JSON_STRING;
+	json->text = kp_str(value->name);
+	return KP_OK;
+}
+
 static kp_err read_default(const struct kp_type *type, struct kp_str text, struct kp_arena *arena,
                            struct kp_json *json)
 {
@@ -95,11 +106,7 @@ static kp_err read_default(const struct kp_type *type, struct kp_str text, struc
 		json->kind = KP_JSON_STRING;
 		return read_text(text, arena, json);
 	case KP_KIND_ENUM:
-		if (read_integer(text, arena, json) == KP_OK)
-			return KP_OK;
-		json->kind = KP_JSON_STRING;
-		json->text = text;
-		return kp_enum_find(type->enumeration, text) ? KP_OK : KP_ERR_INVALID;
+		return read_enum(type->enumeration, text, arena, json);
 	case KP_KIND_F32:
 	case KP_KIND_F64:
 		return read_float(text, arena, json);
