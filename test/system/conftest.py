@@ -85,13 +85,13 @@ def run_kipp(*arguments, code=0, env=None, cwd=None, stdin=None, timeout=PATIENC
 
 
 class Daemon:
-    """A long-running kipp command, what it printed, and its end."""
+    """A long-running program, what it printed, and its end."""
 
-    def __init__(self, *arguments, env=None, cwd=None, prefix=()):
+    def __init__(self, *command, env=None, cwd=None):
         self.lines = []
         self.heard = threading.Condition()
         self.process = subprocess.Popen(
-            [*prefix, KIPP, *map(str, arguments)], env=dict(os.environ, NO_COLOR="1", **(env or {})), cwd=cwd,
+            [*map(str, command)], env=dict(os.environ, NO_COLOR="1", **(env or {})), cwd=cwd,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
             start_new_session=True)
         self.pid = self.process.pid
@@ -146,6 +146,22 @@ class Daemon:
         return self.wait()
 
 
+class Caller(Daemon):
+    """The program that calls the Book store all the time, and what became of its calls."""
+
+    def failures(self):
+        return [line for line in self.lines if line and " failed " in line]
+
+    def count(self):
+        return sum(1 for line in self.lines if line)
+
+    def wait_calls(self, more=100):
+        """Wait until it has made more calls."""
+        goal = self.count() + more
+        wait_until(lambda: self.count() >= goal or not self.is_running(), f"{more} more calls")
+        assert self.is_running(), self.text
+
+
 class Platform:
     """A platform with its data directory, and commands against it."""
 
@@ -155,7 +171,7 @@ class Platform:
 
     def start(self, *arguments, prefix=(), ready=r"\bready\b"):
         """Start a daemon on this data directory, `up`, `controller` or `node`, and wait until it is ready."""
-        daemon = Daemon(*arguments, "--data", self.data, prefix=prefix)
+        daemon = Daemon(*prefix, KIPP, *arguments, "--data", self.data)
         self.daemons.append(daemon)
         if ready:
             daemon.wait_line(ready)
@@ -167,12 +183,47 @@ class Platform:
     def json(self, *arguments):
         return json.loads(self.kipp(*arguments, "-o", "json").out)
 
+    def instances(self, target=None):
+        """The instances as `kipp ps` tells them: name -> row."""
+        rows = self.json("ps", target) if target else self.json("ps")
+        return {row["instance"]: row for row in rows}
+
+    def wait_active(self, count, target=None, timeout=PATIENCE):
+        """Wait until `count` instances are Active and none is anything else; returns them."""
+        def all_active():
+            found = self.instances(target)
+            is_right = len(found) == count and all(row["state"] == "Active" for row in found.values())
+            return found if is_right else None
+        return wait_until(all_active, f"{count} active instances of {target or 'all'}", timeout)
+
+    def events(self):
+        return self.json("events", "-n", "1000")
+
+    def wait_event(self, subject, text, timeout=PATIENCE):
+        """Wait for an event about a subject whose kind or text matches."""
+        def find():
+            return [event for event in self.events() if event["subject"] == subject
+                    and re.search(text, f"{event['kind']} {event['text']}")]
+        return wait_until(find, f"an event of {subject}: {text}", timeout)[-1]
+
     def call(self, target, function, /, **arguments):
         """Call a function by name; its answer, decoded."""
         return json.loads(self.kipp("call", target, function, json.dumps(arguments)).out)
 
     def wait(self, predicate, what, timeout=PATIENCE):
         return wait_until(predicate, what, timeout)
+
+    def caller(self, object="Book.StoreServer.StoreObj"):
+        """A program that calls all the time; it runs before this returns, and ends with the platform."""
+        caller = Caller(os.path.join(BUILD, "test", "system", "caller"), self.locator(), object)
+        self.daemons.append(caller)
+        caller.wait_calls(10)
+        return caller
+
+    def locator(self):
+        """Where the registry of this platform is, as services are told."""
+        endpoint = self.kipp("node", "list", "-o", "json") and self.endpoint()
+        return f"tars.tarsregistry.QueryObj@{endpoint}"
 
     def close(self):
         """End all that was started here, servers too, each by its own pid; returns what had to be killed."""
