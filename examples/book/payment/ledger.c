@@ -1,6 +1,8 @@
 // ledger.c - the orders that were paid; the order's name is the key, so nothing is paid twice.
 #include "ledger.h"
 
+#include <stddef.h>
+
 static const char schema[] = "PRAGMA journal_mode = WAL;"
                              "CREATE TABLE IF NOT EXISTS paid("
                              "  name TEXT PRIMARY KEY, user TEXT NOT NULL, cents INTEGER NOT NULL"
