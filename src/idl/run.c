@@ -1,0 +1,188 @@
+// run.c - the command that compiles .tars files.
+#include "base/text.h"
+#include "base/vec.h"
+#include "idl/files.h"
+#include "idl/idl.h"
+
+#include <stdio.h>
+
+struct job {
+	KP_VEC(const char *) files;
+	KP_VEC(const char *) include_dirs;
+	const char *out_dir;
+	const char *depfile;
+};
+
+static void print_help(const char *name, FILE *to)
+{
+	fprintf(to,
+	        "usage: %s FILE.tars... [-o DIR] [-I DIR]... [--depfile FILE]\n"
+	        "\n"
+	        "Turns each FILE.tars into DIR/FILE.h and DIR/FILE.c.\n"
+	        "\n"
+	        "  -o DIR          where the results go; made if missing (default: .)\n"
+	        "  -I DIR          where included files are looked for, after the including file's "
+	        "folder\n"
+	        "  --depfile FILE  writes what was read, as a Makefile rule\n"
+	        "  -h, --help      this text\n",
+	        name);
+}
+
+// take_option reads "-oDIR" or "-o DIR"; NULL when it is another option or its value is missing.
+static const char *take_option(const char *option, int argc, char **argv, int *index)
+{
+	size_t len = strlen(option);
+	const char *arg = argv[*index];
+	if (strncmp(arg, option, len) != 0)
+		return NULL;
+	if (arg[len] == '=' && option[1] == '-')
+		return arg + len + 1;
+	if (arg[len] && option[1] != '-')
+		return arg + len;
+	if (arg[len] || *index + 1 >= argc)
+		return NULL;
+	return argv[++*index];
+}
+
+enum {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	GO_ON = -1,
+};
+
+static int parse_args(const char *name, int argc, char **argv, struct job *job)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *value;
+		kp_err err = KP_OK;
+		if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
+			print_help(name, stdout);
+			return EXIT_OK;
+		}
+		if (argv[i][0] != '-') {
+			err = kp_vec_push(&job->files, argv[i]);
+		} else if ((value = take_option("-o", argc, argv, &i))) {
+			job->out_dir = value;
+		} else if ((value = take_option("-I", argc, argv, &i))) {
+			err = kp_vec_push(&job->include_dirs, value);
+		} else if ((value = take_option("--depfile", argc, argv, &i))) {
+			job->depfile = value;
+		} else {
+			fprintf(stderr, "%s: unknown option, or one without its value: %s\n", name,
+			        argv[i]);
+			return EXIT_USAGE;
+		}
+		if (err != KP_OK) {
+			fprintf(stderr, "%s: %s\n", name, kp_err_text(err));
+			return EXIT_FAILED;
+		}
+	}
+	if (job->files.len > 0)
+		return GO_ON;
+	fprintf(stderr, "%s: name a .tars file; --help tells more\n", name);
+	return EXIT_USAGE;
+}
+
+static struct kp_str stem_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	struct kp_str stem = kp_str(slash ? slash + 1 : path);
+	if (kp_str_ends_with(stem, kp_str(".tars")))
+		stem.len -= 5;
+	return stem;
+}
+
+static int write_file(const char *name, const struct job *job, struct kp_str stem,
+                      const char *ending, struct kp_str text)
+{
+	char path[4096];
+	int len = snprintf(path, sizeof(path), "%s/%.*s%s", job->out_dir, KP_STR_ARG(stem), ending);
+	kp_err err = KP_ERR_LIMIT;
+	if (len > 0 && (size_t)len < sizeof(path))
+		err = idl_file_write(path, text);
+	if (err == KP_OK)
+		return EXIT_OK;
+	fprintf(stderr, "%s: cannot write %s: %s\n", name, path, kp_err_text(err));
+	return EXIT_FAILED;
+}
+
+static int write_results(const char *name, const struct job *job, struct kp_idl *idl,
+                         struct kp_str stem)
+{
+	char stem_text[256];
+	snprintf(stem_text, sizeof(stem_text), "%.*s", KP_STR_ARG(stem));
+	struct kp_buf header = {0}, source = {0};
+	kp_err err = kp_idl_emit_c(idl, stem_text, &header, &source);
+	int code = EXIT_FAILED;
+	if (err != KP_OK) {
+		fprintf(stderr, "%s: %s\n", name, kp_err_text(err));
+	} else {
+		code = write_file(name, job, stem, ".h", kp_buf_str(&header));
+		if (code == EXIT_OK)
+			code = write_file(name, job, stem, ".c", kp_buf_str(&source));
+	}
+	kp_buf_fini(&header);
+	kp_buf_fini(&source);
+	return code;
+}
+
+static int compile_file(const char *name, const struct job *job, const char *path,
+                        struct kp_buf *deps)
+{
+	struct kp_idl_options options = {.include_dirs = job->include_dirs.ptr,
+	                                 .include_dir_count = job->include_dirs.len};
+	struct kp_buf messages = {0};
+	struct kp_idl *idl = NULL;
+	kp_err err = kp_idl_open(path, &options, &idl, &messages);
+	fprintf(stderr, "%.*s", KP_STR_ARG(kp_buf_str(&messages)));
+	if (err != KP_OK && messages.len == 0)
+		fprintf(stderr, "%s: %s: %s\n", name, path, kp_err_text(err));
+	kp_buf_fini(&messages);
+	if (err != KP_OK)
+		return EXIT_FAILED;
+	struct kp_str stem = stem_of(path);
+	kp_buf_printf(deps, "%s/%.*s.h %s/%.*s.c:", job->out_dir, KP_STR_ARG(stem), job->out_dir,
+	              KP_STR_ARG(stem));
+	kp_idl_list_files(idl, deps);
+	kp_buf_append_byte(deps, '\n');
+	int code = write_results(name, job, idl, stem);
+	kp_idl_close(idl);
+	return code;
+}
+
+static int run_job(const char *name, const struct job *job)
+{
+	kp_err err = idl_dir_make(job->out_dir);
+	if (err != KP_OK) {
+		fprintf(stderr, "%s: cannot make %s: %s\n", name, job->out_dir, kp_err_text(err));
+		return EXIT_FAILED;
+	}
+	struct kp_buf deps = {0};
+	int code = EXIT_OK;
+	for (size_t i = 0; i < job->files.len; i++)
+		if (compile_file(name, job, job->files.ptr[i], &deps) != EXIT_OK)
+			code = EXIT_FAILED;
+	if (code == EXIT_OK && job->depfile) {
+		err = deps.err == KP_OK ? idl_file_write(job->depfile, kp_buf_str(&deps))
+		                        : deps.err;
+		if (err != KP_OK) {
+			fprintf(stderr, "%s: cannot write %s: %s\n", name, job->depfile,
+			        kp_err_text(err));
+			code = EXIT_FAILED;
+		}
+	}
+	kp_buf_fini(&deps);
+	return code;
+}
+
+int kp_idl_run(const char *name, int argc, char **argv)
+{
+	struct job job = {.out_dir = "."};
+	int code = parse_args(name, argc, argv, &job);
+	if (code == GO_ON)
+		code = run_job(name, &job);
+	kp_vec_fini(&job.files);
+	kp_vec_fini(&job.include_dirs);
+	return code;
+}
