@@ -29,6 +29,12 @@ SANITIZER_REPORT = re.compile(
     r"(ERROR|WARNING): (Address|Thread|Leak|Memory)Sanitizer|runtime error: |SUMMARY: \w+Sanitizer")
 
 
+def environment(more=None):
+    """This process's environment, without what a person may have set for the command."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("KIPP_")}
+    return {**clean, "NO_COLOR": "1", **(more or {})}
+
+
 def wait_until(predicate, what, timeout=PATIENCE):
     """Ask again and again until the answer is true, and return it."""
     deadline = time.monotonic() + timeout
@@ -74,9 +80,8 @@ class Result:
 
 def run_kipp(*arguments, code=0, env=None, cwd=None, stdin=None, timeout=PATIENCE, kipp=KIPP):
     """Run one command to its end; its exit code must be `code` (None: any)."""
-    env = dict(os.environ, NO_COLOR="1", **(env or {}))
-    where = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
-    run = subprocess.run([kipp, *map(str, arguments)], env=env, cwd=cwd, capture_output=True, text=True,
+        where = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
+    run = subprocess.run([kipp, *map(str, arguments)], env=environment(env), cwd=cwd, capture_output=True, text=True,
                          timeout=timeout, check=False, errors="replace", **where)
     if code is not None:
         assert run.returncode == code, f"kipp {' '.join(map(str, arguments))}: exit code {run.returncode}\n" \
@@ -91,7 +96,7 @@ class Daemon:
         self.lines = []
         self.heard = threading.Condition()
         self.process = subprocess.Popen(
-            [*map(str, command)], env=dict(os.environ, NO_COLOR="1", **(env or {})), cwd=cwd,
+            [*map(str, command)], env=environment(env), cwd=cwd,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
             start_new_session=True)
         self.pid = self.process.pid
@@ -220,10 +225,14 @@ class Platform:
         caller.wait_calls(10)
         return caller
 
+    def endpoint(self):
+        """Where the controller listens: "tcp -h 127.0.0.1 -p 40112"."""
+        with open(os.path.join(self.data, "controller.endpoint"), encoding="utf-8") as file:
+            return file.read().strip()
+
     def locator(self):
-        """Where the registry of this platform is, as services are told."""
-        endpoint = self.kipp("node", "list", "-o", "json") and self.endpoint()
-        return f"tars.tarsregistry.QueryObj@{endpoint}"
+        """Where the registry is, as services are told."""
+        return f"tars.tarsregistry.QueryObj@{self.endpoint()}"
 
     def close(self):
         """End all that was started here, servers too, each by its own pid; returns what had to be killed."""

@@ -1,13 +1,12 @@
 """From nothing to a service that answers: new, make, deploy, call."""
 import json
-import os
 import subprocess
 
-from conftest import KIPP
+from conftest import KIPP, environment
 
 
 def make(folder, *targets):
-    return subprocess.run(["make", *targets], cwd=folder, env=dict(os.environ, KIPP=KIPP, MAKEFLAGS=""), check=False,
+    return subprocess.run(["make", *targets], cwd=folder, env=environment({"KIPP": KIPP, "MAKEFLAGS": ""}), check=False,
                           stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
 
