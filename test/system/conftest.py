@@ -35,6 +35,20 @@ def environment(more=None):
     return {**clean, "NO_COLOR": "1", **(more or {})}
 
 
+def build_option(name):
+    """An option that the build directory was configured with."""
+    text = subprocess.run(["meson", "introspect", "--buildoptions", BUILD], capture_output=True, text=True,
+                          check=True).stdout
+    return next(option["value"] for option in json.loads(text) if option["name"] == name)
+
+
+def compile_environment():
+    """What building against this libkipp needs: the same sanitizers."""
+    sanitize = build_option("b_sanitize")
+    flags = "" if sanitize == "none" else f"-fsanitize={sanitize}"
+    return environment({"KIPP": KIPP, "MAKEFLAGS": "", "CFLAGS": f"-O1 -g {flags}", "LDFLAGS": flags})
+
+
 def wait_until(predicate, what, timeout=PATIENCE):
     """Ask again and again until the answer is true, and return it."""
     deadline = time.monotonic() + timeout

@@ -2,11 +2,11 @@
 import json
 import subprocess
 
-from conftest import KIPP, environment
+from conftest import compile_environment
 
 
 def make(folder, *targets):
-    return subprocess.run(["make", *targets], cwd=folder, env=environment({"KIPP": KIPP, "MAKEFLAGS": ""}), check=False,
+    return subprocess.run(["make", *targets], cwd=folder, env=compile_environment(), check=False,
                           stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
 
