@@ -82,7 +82,7 @@ def processes_below(folder):
             program = os.readlink(f"/proc/{name}/exe").encode()
         except OSError:
             continue
-        if (folder in command + b"/" or program.startswith(folder)) and is_alive(int(name)):
+        if (folder in command or program.startswith(folder)) and is_alive(int(name)):
             found[int(name)] = command.replace(b"\0", b" ").decode(errors="replace")
     return found
 
@@ -94,7 +94,7 @@ class Result:
 
 def run_kipp(*arguments, code=0, env=None, cwd=None, stdin=None, timeout=PATIENCE, kipp=KIPP):
     """Run one command to its end; its exit code must be `code` (None: any)."""
-        where = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
+    where = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
     run = subprocess.run([kipp, *map(str, arguments)], env=environment(env), cwd=cwd, capture_output=True, text=True,
                          timeout=timeout, check=False, errors="replace", **where)
     if code is not None:
