@@ -16,8 +16,9 @@ enum {
 	IDL_ERRORS_MAX = 50,
 	IDL_TAG_MAX = 255,
 	IDL_PARAMS_MAX = 254,
-	IDL_DEPTH_MAX = 32,          // vectors and maps in each other; includes in each other
-	IDL_TEXT_SIZE_MAX = 4 << 20, // of one file
+	IDL_DEPTH_MAX = 32,            // vectors and maps in each other; includes in each other
+	IDL_STRUCT_SIZE_MAX = 1 << 20, // in C, with the structs in it
+	IDL_TEXT_SIZE_MAX = 4 << 20,   // of one file
 };
 
 // idl_place is a position in a file.
@@ -68,7 +69,8 @@ enum idl_value_kind {
 
 struct idl_value {
 	enum idl_value_kind kind;
-	struct kp_str text; // as written
+	struct kp_str text;    // as written
+	struct kp_str literal; // once checked: as a tool reads it without the names of this file
 	struct idl_place place;
 	int64_t integer;                         // INTEGER, BOOL
 	double real;                             // REAL, INTEGER
@@ -126,6 +128,11 @@ struct idl_function {
 	struct kp_str comment;
 };
 
+struct idl_layout {
+	uint32_t size;
+	uint32_t alignment;
+};
+
 enum idl_decl_kind {
 	IDL_STRUCT,
 	IDL_ENUM,
@@ -150,6 +157,7 @@ struct idl_decl {
 	struct idl_type *type;          // CONST
 	struct idl_value value;         // CONST
 	struct idl_function *functions; // INTERFACE
+	struct idl_layout layout;       // STRUCT, once checked
 	int visit;                      // check's and emit's mark
 };
 

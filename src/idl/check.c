@@ -2,6 +2,7 @@
 #include "idl/check.h"
 
 #include "idl/error.h"
+#include "idl/layout.h"
 #include "idl/names.h"
 
 // add_once reports a second thing of one name; `scope` is emptied by its owner.
@@ -219,8 +220,24 @@ enum visit {
 	VISIT_DONE,
 };
 
-// check_containment looks for a struct that holds itself by value. Returns false when the nesting
-// is deeper than any decoder follows.
+// measure adds up a struct whose inner structs are measured.
+static void measure(struct kp_idl *idl, struct idl_decl *decl)
+{
+	struct idl_layout layout = {0, 1};
+	for (const struct idl_field *field = decl->fields; field; field = field->next)
+		if (layout.size <= IDL_STRUCT_SIZE_MAX)
+			idl_layout_add(&layout, field->type);
+	idl_layout_end(&layout);
+	if (layout.size > IDL_STRUCT_SIZE_MAX) {
+		idl_error(idl, decl->name.place, "'%.*s' is larger than %d bytes",
+		          KP_STR_ARG(decl->name.text), IDL_STRUCT_SIZE_MAX);
+		layout = (struct idl_layout){1, 1};
+	}
+	decl->layout = layout;
+}
+
+// check_containment looks for a struct that holds itself by value, and measures the others. Returns
+// false when the nesting is deeper than any decoder follows.
 static bool check_containment(struct kp_idl *idl, struct idl_decl *decl, int depth)
 {
 	if (decl->visit == VISIT_DONE)
@@ -243,6 +260,7 @@ static bool check_containment(struct kp_idl *idl, struct idl_decl *decl, int dep
 			return false;
 	}
 	decl->visit = VISIT_DONE;
+	measure(idl, decl);
 	return true;
 }
 

@@ -65,6 +65,7 @@ static bool use_name(struct kp_idl *idl, struct kp_str module, const struct idl_
 	if (constant && constant->kind == IDL_CONST && constant->value.kind != IDL_VALUE_NAME) {
 		struct idl_value written = *value;
 		*value = constant->value;
+		value->literal = constant->value.text;
 		value->text = written.text;
 		value->place = written.place;
 		return true;
@@ -108,6 +109,20 @@ static void check_integer(struct kp_idl *idl, enum kp_kind kind, const struct id
 		          KP_STR_ARG(value->text), kind_text(kind));
 }
 
+// literal_of returns the text that stands in a description: names of constants are replaced by what
+// they mean.
+static struct kp_str literal_of(struct kp_idl *idl, const struct idl_type *type,
+                                const struct idl_value *value)
+{
+	if (type->kind == KP_KIND_BOOL)
+		return kp_str(value->integer ? "true" : "false");
+	if (type->kind == KP_KIND_ENUM)
+		return value->enum_value ? value->enum_value->name.text : value->text;
+	if (value->enum_value)
+		return idl_format(idl, "%" PRId64, value->integer);
+	return value->literal.ptr ? value->literal : value->text;
+}
+
 void idl_check_value(struct kp_idl *idl, struct kp_str module, const struct idl_type *type,
                      struct idl_value *value, const char *what)
 {
@@ -125,6 +140,7 @@ void idl_check_value(struct kp_idl *idl, struct kp_str module, const struct idl_
 	if (kind == KP_KIND_F32 && (value->real > FLT_MAX || value->real < -FLT_MAX))
 		idl_error(idl, value->place, "the %s %.*s does not fit into float", what,
 		          KP_STR_ARG(value->text));
+	value->literal = literal_of(idl, type, value);
 	bool is_integer = value->kind == IDL_VALUE_INTEGER || value->kind == IDL_VALUE_NAME;
 	bool fits = is_integer;
 	if (kind == KP_KIND_BOOL)

@@ -55,7 +55,7 @@ static void emit_field(struct idl_emitter *e, const struct idl_decl *decl,
 {
 	struct kp_str text = kp_str("NULL");
 	if (field->value.kind != IDL_VALUE_NONE)
-		text = idl_c_literal(e->idl, field->value.text);
+		text = idl_c_literal(e->idl, field->value.literal);
 	kp_buf_printf(e->out,
 	              "\t{\n\t\t.name = \"%.*s\",\n\t\t.type = &type_%.*s,\n"
 	              "\t\t.tag = %" PRId64 ",\n\t\t.required = %s,\n"

@@ -5,9 +5,12 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
+
+enum {
+	PATH_SIZE_MAX = 4096,
+	TEMPORARY_NAMES_MAX = 100,
+};
 
 static kp_err err_of_errno(void)
 {
@@ -50,11 +53,8 @@ static bool holds_already(const char *path, struct kp_str text)
 	return is_same;
 }
 
-static kp_err write_new(const char *path, struct kp_str text)
+static kp_err write_new(FILE *file, struct kp_str text)
 {
-	FILE *file = fopen(path, "wbxe");
-	if (!file)
-		return err_of_errno();
 	bool is_written = fwrite(text.ptr, 1, text.len, file) == text.len;
 	kp_err err = is_written ? KP_OK : err_of_errno();
 	if (fclose(file) != 0 && err == KP_OK)
@@ -62,26 +62,41 @@ static kp_err write_new(const char *path, struct kp_str text)
 	return err;
 }
 
+// open_beside makes a new file next to `path` and leaves its name in `name`.
+static FILE *open_beside(const char *path, char *name, size_t size)
+{
+	for (int i = 0; i < TEMPORARY_NAMES_MAX; i++) {
+		int len = snprintf(name, size, "%s.%d.tmp", path, i);
+		if (len < 0 || (size_t)len >= size) {
+			errno = ENAMETOOLONG;
+			return NULL;
+		}
+		FILE *file = fopen(name, "wbxe");
+		if (file || errno != EEXIST)
+			return file;
+	}
+	return NULL;
+}
+
 kp_err idl_file_write(const char *path, struct kp_str text)
 {
 	if (holds_already(path, text))
 		return KP_OK;
-	char other[4096];
-	int len = snprintf(other, sizeof(other), "%s.%ld.tmp", path, (long)getpid());
-	if (len < 0 || (size_t)len >= sizeof(other))
-		return KP_ERR_LIMIT;
-	unlink(other);
-	kp_err err = write_new(other, text);
-	if (err == KP_OK && rename(other, path) != 0)
+	char name[PATH_SIZE_MAX];
+	FILE *file = open_beside(path, name, sizeof(name));
+	if (!file)
+		return err_of_errno();
+	kp_err err = write_new(file, text);
+	if (err == KP_OK && rename(name, path) != 0)
 		err = err_of_errno();
 	if (err != KP_OK)
-		unlink(other);
+		remove(name);
 	return err;
 }
 
 kp_err idl_dir_make(const char *path)
 {
-	char part[4096];
+	char part[PATH_SIZE_MAX];
 	for (size_t i = 0; i < sizeof(part); i++) {
 		part[i] = path[i];
 		if (path[i] != '/' && path[i] != '\0')

@@ -35,6 +35,7 @@ SYSTEM = {
     "base": {"xxhash.h"},
     "app": {"time.h"},
     "store": {"sqlite3.h"},
+    "idl": {"sys/stat.h"},  # makes the folder of its results; it runs before anything else is built
     "node": {"archive.h", "archive_entry.h", "openssl/sha.h", "openssl/evp.h"},
     "cli": {"time.h", "signal.h", "unistd.h", "archive.h", "archive_entry.h"},
 }
