@@ -27,7 +27,7 @@ test: deps ## every test; the last line adds them up
 	@tools/run-tests $(BUILD)
 
 bench: all ## Kipp and the floor, side by side
-	@tools/bench $(BUILD)
+	@bench/run $(BUILD)
 
 asan: build-asan ## the tests under AddressSanitizer and UBSan
 	@tools/run-tests $(BUILD)/asan --without layers

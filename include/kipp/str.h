@@ -26,7 +26,10 @@ struct kp_bytes {
 #define KP_STR_ARG(s) (int)(s).len, (s).len ? (s).ptr : ""
 
 // KP_STR initialises a view of a literal, in tables too: struct kp_str name = KP_STR("bob");
-#define KP_STR(literal) {"" literal, sizeof(literal) - 1}
+#define KP_STR(literal)                         \
+	{                                       \
+		"" literal, sizeof(literal) - 1 \
+	}
 
 // kp_str views a NUL-terminated text, or nothing if `text` is NULL.
 static inline struct kp_str kp_str(const char *text)
