@@ -43,8 +43,8 @@ static inline void kp_buf_clear(struct kp_buf *buf)
 
 static inline void kp_buf_append(struct kp_buf *buf, const void *data, size_t size)
 {
-	uint8_t *to = kp_buf_reserve(buf, size);
-	if (!to || size == 0)
+	uint8_t *to = size ? kp_buf_reserve(buf, size) : NULL;
+	if (!to)
 		return;
 	memcpy(to, data, size);
 	buf->len += size;

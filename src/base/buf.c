@@ -40,17 +40,35 @@ bool kp_buf_grow(struct kp_buf *buf, size_t more)
 	return true;
 }
 
+// print_exactly prints where there is no room for the NUL that vsnprintf puts behind its text.
+static void print_exactly(struct kp_buf *buf, size_t len, const char *format, va_list args)
+{
+	kp_cleanup(kp_freep) char *text = kp_alloc(len + 1);
+	if (!text) {
+		buf->err = KP_ERR_NOMEM;
+		return;
+	}
+	vsnprintf(text, len + 1, format, args);
+	kp_buf_append(buf, text, len);
+}
+
 void kp_buf_printf(struct kp_buf *buf, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
 	int len = vsnprintf(NULL, 0, format, args);
 	va_end(args);
-	uint8_t *to = len < 0 ? NULL : kp_buf_reserve(buf, (size_t)len + 1);
-	if (!to)
+	if (len < 0 && buf->err == KP_OK)
+		buf->err = KP_ERR_INVALID;
+	if (len <= 0 || !kp_buf_reserve(buf, (size_t)len))
 		return;
+	size_t room = buf->cap - buf->len;
 	va_start(args, format);
-	vsnprintf((char *)to, (size_t)len + 1, format, args);
+	if (room > (size_t)len) {
+		vsnprintf((char *)buf->data + buf->len, room, format, args);
+		buf->len += (size_t)len;
+	} else {
+		print_exactly(buf, (size_t)len, format, args);
+	}
 	va_end(args);
-	buf->len += (size_t)len;
 }
