@@ -59,21 +59,24 @@ static kp_err grow(struct kp_map *map)
 
 kp_err kp_map_set(struct kp_map *map, struct kp_str key, void *value)
 {
-	if ((map->len + 1) * 4 > map->cap * 3) {
-		kp_err err = grow(map);
-		if (err != KP_OK)
-			return err;
+	struct kp_map_slot *slot = map->cap ? find_slot(map, key, hash_of(map, key)) : NULL;
+	if (slot && slot->key) {
+		slot->value = value;
+		return KP_OK;
+	}
+	char *copy = kp_strndup(key.ptr, key.len);
+	if (!copy)
+		return KP_ERR_NOMEM;
+	bool is_full = (map->len + 1) * 4 > map->cap * 3;
+	if (is_full && grow(map) != KP_OK) {
+		kp_free(copy);
+		return KP_ERR_NOMEM;
 	}
 	uint64_t hash = hash_of(map, key);
-	struct kp_map_slot *slot = find_slot(map, key, hash);
-	if (!slot->key) {
-		char *copy = kp_strndup(key.ptr, key.len);
-		if (!copy)
-			return KP_ERR_NOMEM;
-		*slot = (struct kp_map_slot){.key = copy, .key_len = key.len, .hash = hash};
-		map->len++;
-	}
-	slot->value = value;
+	if (is_full)
+		slot = find_slot(map, key, hash);
+	*slot = (struct kp_map_slot){copy, key.len, hash, value};
+	map->len++;
 	return KP_OK;
 }
 

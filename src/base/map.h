@@ -23,7 +23,8 @@ struct kp_map {
 
 void kp_map_fini(struct kp_map *map);
 
-// kp_map_set adds a value or replaces the one of the same key. NOMEM is its only error.
+// kp_map_set adds a value or replaces the one of the same key, which cannot fail. NOMEM is its only
+// error.
 kp_err kp_map_set(struct kp_map *map, struct kp_str key, void *value);
 // kp_map_get returns NULL when there is no such key.
 void *kp_map_get(const struct kp_map *map, struct kp_str key);
