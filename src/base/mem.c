@@ -36,7 +36,10 @@ void *kp_alloc(size_t size)
 
 void *kp_alloc_zero(size_t number, size_t size)
 {
-	return must_fail() ? NULL : count(calloc(number ? number : 1, size ? size : 1));
+	size_t total;
+	if (__builtin_mul_overflow(number, size, &total) || must_fail())
+		return NULL;
+	return count(calloc(1, total ? total : 1));
 }
 
 void *kp_realloc(void *ptr, size_t size)
@@ -97,13 +100,16 @@ bool kp_mem_has_failed(void)
 bool kp_fault_next(int *fault)
 {
 	static _Thread_local bool is_running;
+	static _Thread_local int64_t rounds; // as many as the clean round made allocations
 	if (!is_running) {
 		is_running = true;
 		*fault = 0;
-		kp_mem_fail_at(0);
+		kp_mem_fail_at(INT64_MAX); // never; counts
 		return true;
 	}
-	if (*fault > 0 && !has_failed) {
+	if (*fault == 0)
+		rounds = fail_countdown ? INT64_MAX - fail_countdown : INT64_MAX;
+	if (*fault >= rounds || (*fault > 0 && !has_failed)) {
 		is_running = false;
 		kp_mem_fail_at(0);
 		return false;

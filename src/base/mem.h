@@ -53,6 +53,6 @@ KP_API void kp_mem_fail_at(int64_t nth);
 KP_API bool kp_mem_has_failed(void);
 
 // kp_fault_next drives a test that fails every allocation once: round 0 clean, round n fails
-// allocation n, until a round in which nothing failed.
+// allocation n, up to the last one that round 0 made.
 //     for (int fault = 0; kp_fault_next(&fault);) { ... }
 KP_API bool kp_fault_next(int *fault);
