@@ -20,8 +20,12 @@
 	         : KP_ERR_NOMEM)
 
 // kp_vec_remove closes the gap and keeps the order.
-#define kp_vec_remove(vec, index) \
-	kp_vec_close_gap((vec)->ptr, (index), (vec)->len--, sizeof(*(vec)->ptr))
+#define kp_vec_remove(vec, index)                                                            \
+	({                                                                                   \
+		size_t kp_vec_index = (index);                                               \
+		kp_vec_close_gap((vec)->ptr, kp_vec_index, (vec)->len, sizeof(*(vec)->ptr)); \
+		(vec)->len--;                                                                \
+	})
 
 #define kp_vec_fini(vec)                     \
 	do {                                 \
