@@ -88,7 +88,8 @@ struct idl_field {
 	struct idl_type *type;
 	struct idl_value value; // the default
 	struct kp_str c_name;
-	struct kp_str comment;
+	struct kp_str comment; // its lines of // above
+	struct kp_str remark;  // the // on its own line
 };
 
 struct idl_key_part {
@@ -106,6 +107,7 @@ struct idl_enum_value {
 	bool is_numbered; // once checked
 	struct kp_str c_name;
 	struct kp_str comment;
+	struct kp_str remark;
 };
 
 struct idl_param {

@@ -58,11 +58,14 @@ struct kp_str idl_c_value(struct kp_idl *idl, const struct idl_type *type,
 struct kp_str idl_c_literal(struct kp_idl *idl, struct kp_str bytes);
 // idl_emit_comment writes a `//` comment of the source, each of its lines behind `indent`.
 void idl_emit_comment(struct idl_emitter *e, const char *indent, struct kp_str comment);
+// idl_emit_remark ends a line, with the comment that stood behind it in the source.
+void idl_emit_remark(struct idl_emitter *e, struct kp_str remark);
 
 // idl_signature writes a parameter list, broken where a line would be too long.
 struct idl_signature {
 	struct kp_buf *out;
-	size_t indent;
+	const char *tabs; // before each line
+	size_t indent;    // behind them
 	size_t column;
 	bool has_params;
 };
@@ -71,5 +74,8 @@ struct idl_signature idl_signature_begin(struct idl_emitter *e, const char *form
         KP_PRINTF(2, 3);
 void idl_signature_add(struct idl_emitter *e, struct idl_signature *signature, const char *format,
                        ...) KP_PRINTF(3, 4);
+// idl_signature_add_ins adds the in parameters of a function.
+void idl_signature_add_ins(struct idl_emitter *e, struct idl_signature *signature,
+                           const struct idl_function *function);
 // idl_signature_end closes the list; `tail` is ";" or what else follows on the line.
 void idl_signature_end(struct idl_signature *signature, const char *tail);

@@ -14,19 +14,6 @@ static bool has_answer(const struct idl_function *function)
 	return has_result(function);
 }
 
-static void add_ins(struct idl_emitter *e, struct idl_signature *signature,
-                    const struct idl_function *function)
-{
-	for (const struct idl_param *param = function->params; param; param = param->next) {
-		if (param->is_out)
-			continue;
-		bool is_struct = param->type->kind == KP_KIND_STRUCT;
-		idl_signature_add(e, signature, "%s%.*s %s%.*s", is_struct ? "const " : "",
-		                  KP_STR_ARG(idl_c_type(e->idl, param->type)), is_struct ? "*" : "",
-		                  KP_STR_ARG(param->c_name));
-	}
-}
-
 static struct idl_signature begin_call(struct idl_emitter *e, const struct idl_decl *decl,
                                        const struct idl_function *function, const char *suffix)
 {
@@ -41,7 +28,7 @@ static void emit_sync_head(struct idl_emitter *e, const struct idl_decl *decl,
 {
 	struct idl_signature signature = begin_call(e, decl, function, "");
 	idl_signature_add(e, &signature, "struct kp_call *call");
-	add_ins(e, &signature, function);
+	idl_signature_add_ins(e, &signature, function);
 	for (const struct idl_param *param = function->params; param; param = param->next)
 		if (param->is_out)
 			idl_signature_add(e, &signature, "%.*s *ret_%.*s",
@@ -57,7 +44,7 @@ static void emit_async_head(struct idl_emitter *e, const struct idl_decl *decl,
                             const struct idl_function *function, const char *tail)
 {
 	struct idl_signature signature = begin_call(e, decl, function, "_async");
-	add_ins(e, &signature, function);
+	idl_signature_add_ins(e, &signature, function);
 	idl_signature_add(e, &signature, "%.*s_fn on_answer", KP_STR_ARG(function->c_name));
 	idl_signature_add(e, &signature, "void *arg");
 	idl_signature_end(&signature, tail);
@@ -67,7 +54,7 @@ static void emit_oneway_head(struct idl_emitter *e, const struct idl_decl *decl,
                              const struct idl_function *function, const char *tail)
 {
 	struct idl_signature signature = begin_call(e, decl, function, "_oneway");
-	add_ins(e, &signature, function);
+	idl_signature_add_ins(e, &signature, function);
 	idl_signature_end(&signature, tail);
 }
 
@@ -129,7 +116,7 @@ static void emit_open(struct idl_emitter *e, const struct idl_decl *decl,
 	        idl_signature_begin(e, "static kp_err open_%.*s", KP_STR_ARG(function->c_name));
 	idl_signature_add(e, &signature, "struct %.*s *proxy", KP_STR_ARG(decl->c_name));
 	idl_signature_add(e, &signature, "struct kp_call *call");
-	add_ins(e, &signature, function);
+	idl_signature_add_ins(e, &signature, function);
 	idl_signature_add(e, &signature, "struct kp_request **ret");
 	idl_signature_end(&signature, "");
 	kp_buf_printf(e->out, "{\n\tstruct kp_str function = {\"%.*s\", %zu};\n",

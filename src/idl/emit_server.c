@@ -7,14 +7,13 @@ static void emit_handler_member(struct idl_emitter *e, const struct idl_function
 	struct kp_str result = idl_c_type(e->idl, function->result);
 	struct idl_signature signature = idl_signature_begin(
 	        e, "\t%.*s (*%.*s)", KP_STR_ARG(result), KP_STR_ARG(function->c_member));
-	signature.indent = signature.column += 7; // a tab is eight columns
 	idl_signature_add(e, &signature, "struct kp_call *call");
-	for (const struct idl_param *param = function->params; param; param = param->next) {
-		bool is_const = param->type->kind == KP_KIND_STRUCT && !param->is_out;
-		idl_signature_add(e, &signature, "%s%.*s %s%.*s", is_const ? "const " : "",
-		                  KP_STR_ARG(idl_c_type(e->idl, param->type)),
-		                  is_const || param->is_out ? "*" : "", KP_STR_ARG(param->c_name));
-	}
+	idl_signature_add_ins(e, &signature, function);
+	for (const struct idl_param *param = function->params; param; param = param->next)
+		if (param->is_out)
+			idl_signature_add(e, &signature, "%.*s *%.*s",
+			                  KP_STR_ARG(idl_c_type(e->idl, param->type)),
+			                  KP_STR_ARG(param->c_name));
 	idl_signature_end(&signature, ";");
 }
 
@@ -68,14 +67,15 @@ static void emit_handler_call(struct idl_emitter *e, const struct idl_function *
 	struct idl_signature signature =
 	        idl_signature_begin(e, "\t%shandlers->%.*s",
 	                            is_void ? "" : "result.ret = ", KP_STR_ARG(function->c_member));
-	signature.indent = signature.column += 7;
 	idl_signature_add(e, &signature, "call");
-	for (const struct idl_param *param = function->params; param; param = param->next) {
-		const char *before = param->is_out                         ? "&result."
-		                     : param->type->kind == KP_KIND_STRUCT ? "&"
-		                                                           : "";
-		idl_signature_add(e, &signature, "%s%.*s", before, KP_STR_ARG(param->c_name));
-	}
+	for (const struct idl_param *param = function->params; param; param = param->next)
+		if (!param->is_out)
+			idl_signature_add(e, &signature, "%s%.*s",
+			                  param->type->kind == KP_KIND_STRUCT ? "&" : "",
+			                  KP_STR_ARG(param->c_name));
+	for (const struct idl_param *param = function->params; param; param = param->next)
+		if (param->is_out)
+			idl_signature_add(e, &signature, "&result.%.*s", KP_STR_ARG(param->c_name));
 	idl_signature_end(&signature, ";");
 }
 

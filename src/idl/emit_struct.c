@@ -153,6 +153,8 @@ static void emit_encode_functions(struct idl_emitter *e, const struct idl_decl *
 	kp_buf_append_byte(e->out, '\n');
 	emit_prototype(e, decl, "void ", "encode_fields", encode_fields_params, "");
 	kp_buf_append_str(e->out, kp_str("{\n"));
+	if (!decl->fields)
+		kp_buf_append_str(e->out, kp_str("\t(void)out;\n\t(void)value;\n"));
 	for (const struct idl_field *field = decl->fields; field; field = field->next) {
 		const char *address = field->type->kind == KP_KIND_STRUCT ? "&" : "";
 		idl_emit_encode(
@@ -172,6 +174,8 @@ static void emit_decode_functions(struct idl_emitter *e, const struct idl_decl *
 	kp_buf_append_byte(e->out, '\n');
 	emit_prototype(e, decl, "bool ", "decode_fields", decode_fields_params, "");
 	kp_buf_append_str(e->out, kp_str("{\n"));
+	if (!decl->fields)
+		kp_buf_append_str(e->out, kp_str("\t(void)ret;\n"));
 	for (const struct idl_field *field = decl->fields; field; field = field->next) {
 		kp_buf_append_byte(e->out, '\t');
 		idl_emit_decode(e, field->type, "in", (unsigned)field->tag, field->required,

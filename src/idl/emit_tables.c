@@ -145,7 +145,7 @@ static void emit_find(struct idl_emitter *e, const struct idl_decl *decl)
 		if (!is_first)
 			kp_buf_append_str(e->out, kp_str("\t\tbreak;\n"));
 	}
-	kp_buf_printf(e->out, "%s\treturn -1;\n}\n", decl->functions ? "\t}\n" : "");
+	kp_buf_printf(e->out, "%s\treturn -1;\n}\n", decl->functions ? "\t}\n" : "\t(void)name;\n");
 }
 
 static void emit_interface(struct idl_emitter *e, const struct idl_decl *decl)

@@ -107,6 +107,12 @@ void idl_emit_comment(struct idl_emitter *e, const char *indent, struct kp_str c
 		kp_buf_printf(e->out, "%s%.*s\n", indent, KP_STR_ARG(kp_str_trim(line)));
 }
 
+void idl_emit_remark(struct idl_emitter *e, struct kp_str remark)
+{
+	remark = kp_str_trim(remark);
+	kp_buf_printf(e->out, "%s%.*s\n", remark.len ? " " : "", KP_STR_ARG(remark));
+}
+
 struct idl_signature idl_signature_begin(struct idl_emitter *e, const char *format, ...)
 {
 	va_list args;
@@ -117,12 +123,29 @@ struct idl_signature idl_signature_begin(struct idl_emitter *e, const char *form
 		e->idl->err = KP_ERR_NOMEM;
 	kp_buf_append_str(e->out, text);
 	kp_buf_append_byte(e->out, '(');
-	struct idl_signature signature = {e->out, text.len + 1, text.len + 1, false};
+	struct idl_signature signature = {.out = e->out};
+	signature.tabs = text.len && text.ptr[0] == '\t' ? "\t" : "";
+	signature.indent = text.len + 1 - strlen(signature.tabs);
 	if (signature.indent > INDENT_MAX) {
-		signature.indent = signature.column = 8;
-		kp_buf_append_str(e->out, kp_str("\n        "));
+		signature.indent = 8;
+		kp_buf_printf(e->out, "\n%s%*s", signature.tabs, (int)signature.indent, "");
 	}
+	signature.column = signature.indent + 8 * strlen(signature.tabs);
 	return signature;
+}
+
+// separate puts a comma behind the last parameter, and a line break where `len` more would not fit.
+static void separate(struct idl_signature *signature, size_t len)
+{
+	if (!signature->has_params)
+		return;
+	if (signature->column + 2 + len + 2 <= COLUMN_MAX) {
+		kp_buf_append_str(signature->out, kp_str(", "));
+		signature->column += 2;
+		return;
+	}
+	kp_buf_printf(signature->out, ",\n%s%*s", signature->tabs, (int)signature->indent, "");
+	signature->column = signature->indent + 8 * strlen(signature->tabs);
 }
 
 void idl_signature_add(struct idl_emitter *e, struct idl_signature *signature, const char *format,
@@ -134,20 +157,23 @@ void idl_signature_add(struct idl_emitter *e, struct idl_signature *signature, c
 	va_end(args);
 	if (!text.ptr)
 		e->idl->err = KP_ERR_NOMEM;
-	if (signature->has_params) {
-		kp_buf_append_byte(e->out, ',');
-		bool fits = signature->column + 2 + text.len + 2 <= COLUMN_MAX;
-		if (fits) {
-			kp_buf_append_byte(e->out, ' ');
-			signature->column += 2;
-		} else {
-			kp_buf_printf(e->out, "\n%*s", (int)signature->indent, "");
-			signature->column = signature->indent;
-		}
-	}
+	separate(signature, text.len);
 	kp_buf_append_str(e->out, text);
 	signature->column += text.len;
 	signature->has_params = true;
+}
+
+void idl_signature_add_ins(struct idl_emitter *e, struct idl_signature *signature,
+                           const struct idl_function *function)
+{
+	for (const struct idl_param *param = function->params; param; param = param->next) {
+		if (param->is_out)
+			continue;
+		bool is_struct = param->type->kind == KP_KIND_STRUCT;
+		idl_signature_add(e, signature, "%s%.*s %s%.*s", is_struct ? "const " : "",
+		                  KP_STR_ARG(idl_c_type(e->idl, param->type)), is_struct ? "*" : "",
+		                  KP_STR_ARG(param->c_name));
+	}
 }
 
 void idl_signature_end(struct idl_signature *signature, const char *tail)

@@ -27,8 +27,10 @@ static void emit_constants(struct idl_emitter *e)
 			kp_buf_append_byte(e->out, '\n');
 		is_first = false;
 		idl_emit_comment(e, "", decl->comment);
-		kp_buf_printf(e->out, "#define %.*s %.*s\n", KP_STR_ARG(decl->c_name),
-		              KP_STR_ARG(idl_c_value(e->idl, decl->type, &decl->value)));
+		struct kp_str value = idl_c_value(e->idl, decl->type, &decl->value);
+		bool is_negative = value.len && value.ptr[0] == '-';
+		kp_buf_printf(e->out, is_negative ? "#define %.*s (%.*s)\n" : "#define %.*s %.*s\n",
+		              KP_STR_ARG(decl->c_name), KP_STR_ARG(value));
 	}
 }
 
@@ -43,10 +45,11 @@ static void emit_enums(struct idl_emitter *e)
 		     value = value->next) {
 			idl_emit_comment(e, "\t", value->comment);
 			kp_buf_printf(
-			        e->out, "\t%.*s = %s%" PRId64 "%s,\n", KP_STR_ARG(value->c_name),
+			        e->out, "\t%.*s = %s%" PRId64 "%s,", KP_STR_ARG(value->c_name),
 			        value->number == INT32_MIN ? "(" : "",
 			        value->number == INT32_MIN ? value->number + 1 : value->number,
 			        value->number == INT32_MIN ? " - 1)" : "");
+			idl_emit_remark(e, value->remark);
 		}
 		kp_buf_append_str(e->out, kp_str("};\n"));
 	}
@@ -126,8 +129,9 @@ static void emit_struct(struct idl_emitter *e, struct idl_decl *decl)
 	kp_buf_printf(e->out, "struct %.*s {\n", KP_STR_ARG(decl->c_name));
 	for (const struct idl_field *field = decl->fields; field; field = field->next) {
 		idl_emit_comment(e, "\t", field->comment);
-		kp_buf_printf(e->out, "\t%.*s %.*s;\n", KP_STR_ARG(idl_c_type(e->idl, field->type)),
+		kp_buf_printf(e->out, "\t%.*s %.*s;", KP_STR_ARG(idl_c_type(e->idl, field->type)),
 		              KP_STR_ARG(field->c_name));
+		idl_emit_remark(e, field->remark);
 	}
 	if (!decl->fields)
 		kp_buf_append_str(e->out, kp_str("\tchar unused; // C has no empty structs\n"));

@@ -7,7 +7,7 @@ struct idl_layout idl_layout_of(const struct idl_type *type)
 {
 	switch (type->kind) {
 	case KP_KIND_VOID:
-		break;
+		return (struct idl_layout){0, 1};
 	case KP_KIND_BOOL:
 		return LAYOUT(bool);
 	case KP_KIND_I8:
@@ -32,9 +32,11 @@ struct idl_layout idl_layout_of(const struct idl_type *type)
 	case KP_KIND_MAP:
 		return LAYOUT(struct kp_str);
 	case KP_KIND_STRUCT:
-		return type->decl->layout;
+		if (type->decl->layout.alignment)
+			return type->decl->layout;
+		break; // one that contains itself; reported
 	}
-	return (struct idl_layout){0, 1};
+	return (struct idl_layout){1, 1};
 }
 
 static uint32_t round_up(uint32_t size, uint32_t alignment)

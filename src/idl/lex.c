@@ -66,51 +66,57 @@ static void skip_block_comment(struct idl_lexer *lexer)
 	idl_error(lexer->idl, place, "this comment has no end");
 }
 
-// skip_blanks moves to the next token and returns the run of `//` lines that stands right before
-// it.
-static struct kp_str skip_blanks(struct idl_lexer *lexer)
+// skip_blanks moves to the next token and keeps the comments that speak about its neighbours.
+static void skip_blanks(struct idl_lexer *lexer, struct idl_token *token)
 {
-	size_t comment_start = 0, comment_end = 0, newlines = 0;
-	bool is_line_start = lexer->at == 0;
+	size_t start = 0, end = 0, newlines = lexer->at == 0;
+	bool has_own_line = lexer->at == 0;
 	while (!is_at_end(lexer)) {
 		char c = peek(lexer, 0);
-		if (c == '\n') {
-			newlines++;
-			is_line_start = true;
-			lexer->at++;
-		} else if (c == ' ' || c == '\t' || c == '\r') {
-			lexer->at++;
-		} else if (c == '/' && peek(lexer, 1) == '/') {
-			bool goes_on = comment_end > 0 && newlines == 1;
-			if (is_line_start && !goes_on)
-				comment_start = lexer->at;
+		if (c == '/' && peek(lexer, 1) == '/') {
+			size_t at = lexer->at;
 			skip_line(lexer);
-			comment_end = is_line_start ? lexer->at : 0;
+			if (!has_own_line)
+				token->remark = kp_str_sub(lexer->file->text, at, lexer->at);
+			else if (end == 0 || newlines != 1)
+				start = at;
+			end = has_own_line ? lexer->at : 0;
 			newlines = 0;
 		} else if (c == '/' && peek(lexer, 1) == '*') {
 			skip_block_comment(lexer);
-			comment_end = 0;
+			end = 0;
+		} else if (c == '\n' || c == ' ' || c == '\t' || c == '\r') {
+			newlines += c == '\n';
+			has_own_line |= c == '\n';
+			lexer->at++;
 		} else {
 			break;
 		}
 	}
-	if (comment_end == 0 || newlines != 1)
-		return (struct kp_str){0};
-	return kp_str_sub(lexer->file->text, comment_start, comment_end);
+	if (end > 0 && newlines == 1)
+		token->comment = kp_str_sub(lexer->file->text, start, end);
+}
+
+// skip_number moves behind a number and tells whether it has a fraction or an exponent.
+static bool skip_number(struct idl_lexer *lexer)
+{
+	bool is_real = false;
+	lexer->at += peek(lexer, 0) == '-' || peek(lexer, 0) == '+';
+	bool is_hex = peek(lexer, 0) == '0' && (peek(lexer, 1) | 0x20) == 'x';
+	for (char last = 0, c; (c = peek(lexer, 0)) != '\0'; last = c) {
+		bool is_sign = (c == '-' || c == '+') && (last | 0x20) == 'e' && !is_hex;
+		if (!is_word_start(c) && !is_digit(c) && c != '.' && !is_sign)
+			break;
+		is_real |= c == '.' || ((c | 0x20) == 'e' && !is_hex);
+		lexer->at++;
+	}
+	return is_real;
 }
 
 static void lex_number(struct idl_lexer *lexer, struct idl_token *token)
 {
 	size_t start = lexer->at;
-	lexer->at += peek(lexer, 0) == '-' || peek(lexer, 0) == '+';
-	token->kind = IDL_INTEGER;
-	while (is_word_start(peek(lexer, 0)) || is_digit(peek(lexer, 0)) || peek(lexer, 0) == '.' ||
-	       ((peek(lexer, 0) == '-' || peek(lexer, 0) == '+') && token->kind == IDL_REAL &&
-	        (lexer->file->text.ptr[lexer->at - 1] | 0x20) == 'e')) {
-		if (peek(lexer, 0) == '.')
-			token->kind = IDL_REAL;
-		lexer->at++;
-	}
+	token->kind = skip_number(lexer) ? IDL_REAL : IDL_INTEGER;
 	token->text = kp_str_sub(lexer->file->text, start, lexer->at);
 	char text[64];
 	if (token->text.len >= sizeof(text)) {
@@ -240,8 +246,9 @@ static bool lex_one(struct idl_lexer *lexer, struct idl_token *token)
 struct idl_token idl_lex(struct idl_lexer *lexer)
 {
 	for (;;) {
-		struct kp_str comment = skip_blanks(lexer);
-		struct idl_token token = {.place = place_here(lexer), .comment = comment};
+		struct idl_token token = {0};
+		skip_blanks(lexer, &token);
+		token.place = place_here(lexer);
 		if (is_at_end(lexer) || lexer->idl->err != KP_OK)
 			return token;
 		if (lex_one(lexer, &token))

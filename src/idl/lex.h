@@ -21,7 +21,8 @@ struct idl_token {
 	int64_t integer;       // INTEGER
 	double real;           // INTEGER, REAL
 	struct kp_str string;  // STRING, escapes resolved
-	struct kp_str comment; // the lines of // right before it, joined
+	struct kp_str comment; // the lines of // right before it
+	struct kp_str remark;  // a // on the line of the token before
 };
 
 struct idl_lexer {

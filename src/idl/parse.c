@@ -284,7 +284,10 @@ static struct idl_field *parse_field(struct parser *p)
 		return NULL;
 	if (accept_punct(p, '=') && !parse_value(p, &field->value))
 		return NULL;
-	return expect_semicolon(p) ? field : NULL;
+	if (!expect_semicolon(p))
+		return NULL;
+	field->remark = p->token.remark;
+	return field;
 }
 
 static void parse_struct_body(struct parser *p, struct idl_decl *decl)
@@ -324,7 +327,10 @@ static void parse_enum_body(struct parser *p, struct idl_decl *decl)
 			*last = value;
 			last = &value->next;
 		}
-		if (value && accept_punct(p, ','))
+		bool goes_on = value && accept_punct(p, ',');
+		if (value)
+			value->remark = p->token.remark;
+		if (goes_on)
 			continue;
 		if (value && !is_punct(p, '}'))
 			fail_expected(p, "',' or '}'");
