@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/try.h"
 
 enum {
 	CAP_MIN = 16
@@ -57,26 +58,28 @@ static kp_err grow(struct kp_map *map)
 	return KP_OK;
 }
 
-kp_err kp_map_set(struct kp_map *map, struct kp_str key, void *value)
+static kp_err add(struct kp_map *map, struct kp_str key, void *value)
 {
-	struct kp_map_slot *slot = map->cap ? find_slot(map, key, hash_of(map, key)) : NULL;
-	if (slot && slot->key) {
-		slot->value = value;
-		return KP_OK;
-	}
-	char *copy = kp_strndup(key.ptr, key.len);
+	kp_cleanup(kp_freep) char *copy = kp_strndup(key.ptr, key.len);
 	if (!copy)
 		return KP_ERR_NOMEM;
-	bool is_full = (map->len + 1) * 4 > map->cap * 3;
-	if (is_full && grow(map) != KP_OK) {
-		kp_free(copy);
-		return KP_ERR_NOMEM;
-	}
+	if ((map->len + 1) * 4 > map->cap * 3)
+		KP_TRY(grow(map));
 	uint64_t hash = hash_of(map, key);
-	if (is_full)
-		slot = find_slot(map, key, hash);
-	*slot = (struct kp_map_slot){copy, key.len, hash, value};
+	struct kp_map_slot *slot = find_slot(map, key, hash);
+	*slot = (struct kp_map_slot){kp_take(&copy), key.len, hash, value};
 	map->len++;
+	return KP_OK;
+}
+
+kp_err kp_map_set(struct kp_map *map, struct kp_str key, void *value)
+{
+	if (map->cap == 0)
+		return add(map, key, value);
+	struct kp_map_slot *slot = find_slot(map, key, hash_of(map, key));
+	if (!slot->key)
+		return add(map, key, value);
+	slot->value = value;
 	return KP_OK;
 }
 

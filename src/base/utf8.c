@@ -8,7 +8,7 @@ static uint32_t code_min(size_t size)
 
 size_t kp_utf8_next(struct kp_str text, uint32_t *ret_code)
 {
-	if (text.len == 0)
+	if (text.len == 0 || !text.ptr)
 		return 0;
 	const uint8_t *at = (const uint8_t *)text.ptr;
 	if (at[0] < 0x80) {

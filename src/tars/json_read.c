@@ -159,7 +159,7 @@ static kp_err find_quote(struct reader *reader, const char **ret_quote, bool *re
 static kp_err read_string(struct reader *reader, struct kp_str *ret)
 {
 	reader->at++;
-	const char *start = reader->at, *quote;
+	const char *start = reader->at, *quote = start;
 	bool has_escape;
 	KP_TRY(find_quote(reader, &quote, &has_escape));
 	*ret = (struct kp_str){start, (size_t)(quote - start)};

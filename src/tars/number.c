@@ -49,9 +49,10 @@ static kp_err read_number(struct kp_str text, double *ret_f64, float *ret_f32)
 	kp_cleanup(kp_freep) char *large = NULL;
 	char *copy = small;
 	if (text.len >= sizeof(small)) {
-		copy = large = kp_strndup(text.ptr, text.len);
-		if (!copy)
+		large = kp_strndup(text.ptr, text.len);
+		if (!large)
 			return KP_ERR_NOMEM;
+		copy = large;
 	} else {
 		memcpy(small, text.ptr, text.len);
 		small[text.len] = '\0';

@@ -153,7 +153,7 @@ static kp_err read_byte_list(const struct encoder *encoder, const struct kp_path
 static kp_err encode_bytes(const struct encoder *encoder, const struct kp_path *path, unsigned tag,
                            const struct kp_json *json)
 {
-	struct kp_bytes bytes;
+	struct kp_bytes bytes = {0};
 	if (json->kind == KP_JSON_LIST) {
 		KP_TRY(read_byte_list(encoder, path, json, &bytes));
 	} else if (json->kind == KP_JSON_STRING) {

@@ -33,10 +33,11 @@ static bool print_integer(struct printer *printer, const struct kp_type *type, u
                           enum kp_need need)
 {
 	struct kp_decoder *in = &printer->in;
+	struct kp_json_writer *writer = &printer->writer;
 	int8_t i8;
 	int16_t i16;
 	int32_t i32;
-	int64_t value = 0;
+	int64_t i64;
 	uint8_t u8;
 	uint16_t u16;
 	uint32_t u32;
@@ -44,34 +45,33 @@ static bool print_integer(struct printer *printer, const struct kp_type *type, u
 	switch (type->kind) {
 	case KP_KIND_I8:
 		if ((is_there = kp_i8_decode(in, tag, need, &i8)))
-			value = i8;
-		break;
+			kp_json_put_i64(writer, i8);
+		return is_there;
 	case KP_KIND_I16:
 		if ((is_there = kp_i16_decode(in, tag, need, &i16)))
-			value = i16;
-		break;
+			kp_json_put_i64(writer, i16);
+		return is_there;
 	case KP_KIND_I32:
 		if ((is_there = kp_i32_decode(in, tag, need, &i32)))
-			value = i32;
-		break;
+			kp_json_put_i64(writer, i32);
+		return is_there;
 	case KP_KIND_U8:
 		if ((is_there = kp_u8_decode(in, tag, need, &u8)))
-			value = u8;
-		break;
+			kp_json_put_i64(writer, u8);
+		return is_there;
 	case KP_KIND_U16:
 		if ((is_there = kp_u16_decode(in, tag, need, &u16)))
-			value = u16;
-		break;
+			kp_json_put_i64(writer, u16);
+		return is_there;
 	case KP_KIND_U32:
 		if ((is_there = kp_u32_decode(in, tag, need, &u32)))
-			value = u32;
-		break;
+			kp_json_put_i64(writer, u32);
+		return is_there;
 	default:
-		is_there = kp_i64_decode(in, tag, need, &value);
+		if ((is_there = kp_i64_decode(in, tag, need, &i64)))
+			kp_json_put_i64(writer, i64);
+		return is_there;
 	}
-	if (is_there)
-		kp_json_put_i64(&printer->writer, value);
-	return is_there;
 }
 
 static bool print_scalar(struct printer *printer, const struct kp_type *type, unsigned tag,
