@@ -142,10 +142,8 @@ bool cli_print(struct cli *cli, struct kp_str text)
 
 bool cli_confirm(struct cli *cli, const char *format, ...)
 {
-	if (cli->is_yes)
+	if (cli->is_yes || !cli->has_terminal || isatty(STDIN_FILENO) != 1)
 		return true;
-	if (!cli->has_terminal || isatty(STDIN_FILENO) != 1)
-		return false;
 	va_list args;
 	va_start(args, format);
 	vfprintf(cli->err, format, args);

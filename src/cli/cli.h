@@ -67,8 +67,7 @@ void cli_progress(struct cli *cli, const char *format, ...) KP_PRINTF(2, 3);
 // cli_print writes a text to `out` at once. False when nobody reads any more.
 bool cli_print(struct cli *cli, struct kp_str text);
 
-// cli_confirm asks a yes-or-no question. Without a terminal, or with -y, it does not ask: -y means
-// yes, no terminal means no.
+// cli_confirm asks a yes-or-no question. With -y, or without a terminal, it does not ask: yes.
 bool cli_confirm(struct cli *cli, const char *format, ...) KP_PRINTF(2, 3);
 
 // cli_text formats into the run's arena; NUL-terminated. Never NULL: out of memory ends the

@@ -42,7 +42,7 @@ static const struct flag_row flags[FLAG_COUNT] = {
         [FLAG_NAME] = TEXT_ROW(0, "name", "APP.SERVER", "the server's name"),
         [FLAG_SERVANT] = TEXT_ROW('s', "servant", "OBJECT",
                                   "an object it serves, as HelloObj; may be repeated"),
-        [FLAG_INSTANCES] = NUMBER_ROW('i', "instances", "N", 0, 10000, "how many copies shall run"),
+        [FLAG_INSTANCES] = NUMBER_ROW('i', "instances", "N", 1, 1000, "how many copies shall run"),
         [FLAG_LABEL] = TEXT_ROW(0, "version", "LABEL", "the version's name, for people"),
         [FLAG_FOLLOW] = SWITCH_ROW('f', "follow", "go on with what comes"),
         [FLAG_LINES] = NUMBER_ROW('n', "lines", "N", 0, 1000000, "how many lines to begin with"),

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "os/file.h"
+#include "tars/endpoint.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -39,17 +40,26 @@ const char *settings_endpoint_file(struct cli *cli, const char *data)
 	return cli_text(cli, "%s/controller.endpoint", data);
 }
 
+static bool is_endpoint_list(struct kp_str text)
+{
+	struct kp_endpoint endpoint;
+	kp_err err;
+	size_t count = 0;
+	while ((err = kp_endpoint_next(&text, &endpoint, NULL)) == KP_OK) {
+		if (endpoint.port <= 0)
+			return false;
+		count++;
+	}
+	return err == KP_ERR_NOTFOUND && count > 0;
+}
+
 const char *settings_endpoint(struct cli *cli, const char *text)
 {
 	struct kp_str trimmed = kp_str_trim(kp_str(text));
 	if (trimmed.len == 0)
 		return NULL;
-	if (kp_str_find(trimmed, ' ') < trimmed.len) {
-		bool is_tcp = kp_str_starts_with(trimmed, kp_str("tcp "));
-		const char *endpoint = cli_terminated(cli, trimmed);
-		return is_tcp && strstr(endpoint, " -h ") && strstr(endpoint, " -p ") ? endpoint
-		                                                                      : NULL;
-	}
+	if (kp_str_find(trimmed, ' ') < trimmed.len)
+		return is_endpoint_list(trimmed) ? cli_terminated(cli, trimmed) : NULL;
 	size_t colon = kp_str_find(trimmed, ':');
 	struct kp_str host = kp_str_sub(trimmed, 0, colon);
 	int64_t port = SETTINGS_PORT;
@@ -60,19 +70,13 @@ const char *settings_endpoint(struct cli *cli, const char *text)
 	return cli_text(cli, "tcp -h %.*s -p %d", KP_STR_ARG(host), (int)port);
 }
 
-static struct kp_str option_of(const char *endpoint, const char *option)
+const char *settings_shown(struct cli *cli, const char *text)
 {
-	const char *at = strstr(endpoint, option);
-	if (!at)
-		return kp_str("");
-	at += strlen(option);
-	return (struct kp_str){at, strcspn(at, " :")};
-}
-
-const char *settings_shown(struct cli *cli, const char *endpoint)
-{
-	return cli_text(cli, "%.*s:%.*s", KP_STR_ARG(option_of(endpoint, " -h ")),
-	                KP_STR_ARG(option_of(endpoint, " -p ")));
+	struct kp_endpoint endpoint;
+	struct kp_str rest = kp_str(text);
+	if (kp_endpoint_next(&rest, &endpoint, NULL) != KP_OK)
+		return text;
+	return cli_text(cli, "%.*s:%d", KP_STR_ARG(endpoint.host), endpoint.port);
 }
 
 // left_by_controller reads what a controller left in the data directory, or returns NULL.

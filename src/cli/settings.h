@@ -20,9 +20,10 @@ const char *settings_data(struct cli *cli, const struct args *args);
 const char *settings_controller(struct cli *cli, const struct args *args);
 
 // settings_shown returns an endpoint as people write it: "127.0.0.1:17890".
-const char *settings_shown(struct cli *cli, const char *endpoint);
+const char *settings_shown(struct cli *cli, const char *text);
 
-// settings_endpoint reads "tcp -h H -p P", "H:P" or "H", or returns NULL.
+// settings_endpoint reads "tcp -h H -p P", several of them with colons between, "H:P" or "H"; NULL:
+// it is none of these.
 const char *settings_endpoint(struct cli *cli, const char *text);
 
 // settings_endpoint_file is where a controller on the data directory `data` leaves its endpoint.

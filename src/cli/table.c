@@ -123,9 +123,12 @@ static void print_row(const struct table *table, const char *const *row, unsigne
 static void render_columns(const struct table *table, unsigned is_in, bool has_colour,
                            bool has_title, struct kp_buf *out)
 {
-	size_t widths[32] = {0};
-	for (size_t i = 0; i < table->column_count; i++)
-		widths[i] = column_width(table, i, has_title);
+	size_t own[TABLE_COLUMNS_MAX] = {0};
+	size_t *widths = table->widths ? table->widths : own;
+	for (size_t i = 0; i < table->column_count; i++) {
+		size_t width = table->columns[i].title ? column_width(table, i, has_title) : 0;
+		widths[i] = width > widths[i] ? width : widths[i];
+	}
 	if (has_title)
 		print_row(table, NULL, is_in, widths, false, out);
 	for (size_t row = 0; row < table->row_count; row++)
@@ -151,28 +154,42 @@ static void put_list(struct kp_json_writer *writer, const char *text)
 	kp_json_list_end(writer);
 }
 
+static void put_row(struct kp_json_writer *writer, const struct table *table, size_t row)
+{
+	kp_json_object_begin(writer);
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct column *column = &table->columns[i];
+		const char *text = cell_at(table, row, i);
+		if (!(column->is_in & IN_JSON))
+			continue;
+		kp_json_key(writer, kp_str(column->key));
+		if (column->kind == CELL_NUMBER)
+			put_number(writer, text);
+		else if (column->kind == CELL_LIST)
+			put_list(writer, text);
+		else
+			kp_json_put_str(writer, kp_str(text));
+	}
+	kp_json_object_end(writer);
+}
+
 static void render_json(const struct table *table, struct kp_buf *out)
 {
 	struct kp_json_writer writer = kp_json_writer(out, KP_JSON_PRETTY);
 	kp_json_list_begin(&writer);
-	for (size_t row = 0; row < table->row_count; row++) {
-		kp_json_object_begin(&writer);
-		for (size_t i = 0; i < table->column_count; i++) {
-			const struct column *column = &table->columns[i];
-			if (!(column->is_in & IN_JSON))
-				continue;
-			kp_json_key(&writer, kp_str(column->key));
-			if (column->kind == CELL_NUMBER)
-				put_number(&writer, cell_at(table, row, i));
-			else if (column->kind == CELL_LIST)
-				put_list(&writer, cell_at(table, row, i));
-			else
-				kp_json_put_str(&writer, kp_str(cell_at(table, row, i)));
-		}
-		kp_json_object_end(&writer);
-	}
+	for (size_t row = 0; row < table->row_count; row++)
+		put_row(&writer, table, row);
 	kp_json_list_end(&writer);
 	kp_buf_append_byte(out, '\n');
+}
+
+static void render_json_lines(const struct table *table, struct kp_buf *out)
+{
+	for (size_t row = 0; row < table->row_count; row++) {
+		struct kp_json_writer writer = kp_json_writer(out, KP_JSON_LINE);
+		put_row(&writer, table, row);
+		kp_buf_append_byte(out, '\n');
+	}
 }
 
 void table_render(const struct table *table, enum table_format format, bool has_colour,
@@ -187,6 +204,9 @@ void table_render(const struct table *table, enum table_format format, bool has_
 		break;
 	case TABLE_JSON:
 		render_json(table, out);
+		break;
+	case TABLE_JSON_LINES:
+		render_json_lines(table, out);
 		break;
 	case TABLE_NAME:
 		for (size_t row = 0; row < table->row_count; row++)

@@ -4,10 +4,11 @@
 #include "cli/args.h"
 
 enum table_format {
-	TABLE_SHORT, // aligned columns
-	TABLE_WIDE,  // with more of them
-	TABLE_JSON,  // a list of objects
-	TABLE_NAME,  // the first column only
+	TABLE_SHORT,      // aligned columns
+	TABLE_WIDE,       // with more of them
+	TABLE_JSON,       // a list of objects
+	TABLE_JSON_LINES, // one object a line
+	TABLE_NAME,       // the first column only
 };
 
 enum cell_kind {
@@ -33,12 +34,17 @@ struct column {
 	unsigned is_in;
 };
 
+enum {
+	TABLE_COLUMNS_MAX = 32
+};
+
 struct table {
 	const struct column *columns; // borrowed
 	size_t column_count;
 	const char **cells; // in the run's arena, row by row
 	size_t row_count;
 	size_t row_max;
+	size_t *widths; // borrowed; what the columns had before, or NULL
 };
 
 void table_init(struct table *table, const struct column *columns, size_t column_count);

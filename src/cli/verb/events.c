@@ -1,0 +1,110 @@
+// events.c - `kipp events`.
+#include "cli/remote.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+
+#include <inttypes.h>
+
+enum {
+	LINES_DEFAULT = 50,
+	WAIT_MS = 20000,
+};
+
+static const struct column columns[] = {
+        {"NUMBER", "number", CELL_NUMBER, IN_JSON | IN_WIDE},
+        {"TIME", "time", CELL_TEXT, IN_ALL},
+        {"LEVEL", "level", CELL_LEVEL, IN_ALL},
+        {"KIND", "kind", CELL_TEXT, IN_ALL},
+        {"SUBJECT", "subject", CELL_TEXT, IN_ALL},
+        {"NODE", "node", CELL_TEXT, IN_WIDE | IN_JSON},
+        {"TEXT", "text", CELL_TEXT, IN_ALL},
+        {NULL, "timeMs", CELL_NUMBER, IN_JSON},
+};
+
+static const char *level_name(int32_t level)
+{
+	static const char *const names[] = {"normal", "warning", "error"};
+	return level >= 0 && level <= 2 ? names[level] : "error";
+}
+
+static void fill_table(struct cli *cli, const struct kipp_Event_list *events, struct table *table)
+{
+	table_init(table, columns, sizeof(columns) / sizeof(columns[0]));
+	for (size_t i = 0; i < events->len; i++) {
+		const struct kipp_Event *event = &events->ptr[i];
+		const char **row = table_add(cli, table);
+		row[0] = cli_text(cli, "%" PRId64, event->number);
+		row[1] = table_time(cli, event->timeMs);
+		row[2] = level_name(event->level);
+		row[3] = cli_terminated(cli, event->kind);
+		row[4] = cli_terminated(cli, event->subject);
+		row[5] = cli_terminated(cli, event->node);
+		row[6] = cli_terminated(cli, event->text);
+		row[7] = cli_text(cli, "%" PRId64, event->timeMs);
+	}
+}
+
+// One run of `kipp events`.
+struct stream {
+	struct remote *remote;
+	enum table_format format;
+	int64_t after; // number of the last event printed
+	size_t widths[TABLE_COLUMNS_MAX];
+	bool is_begun;
+};
+
+static int print_events(struct stream *stream, const struct kipp_Event_list *events)
+{
+	struct cli *cli = stream->remote->cli;
+	struct kp_arena *arena = cli->arena, *round = kp_arena_new(0);
+	if (!round)
+		return cli_fail_nomem(cli);
+	cli->arena = round;
+	struct table table;
+	fill_table(cli, events, &table);
+	table.widths = stream->widths;
+	struct kp_buf out = {0};
+	table_render(&table, stream->format, cli->has_out_colour, !stream->is_begun, &out);
+	int code = out.err == KP_OK ? CLI_OK : cli_fail_nomem(cli);
+	if (code == CLI_OK && !cli_print(cli, kp_buf_str(&out)))
+		code = CLI_FAILED;
+	kp_buf_fini(&out);
+	cli->arena = arena;
+	kp_arena_free(round);
+	stream->is_begun = true;
+	return code;
+}
+
+static int ask_events(struct stream *stream, int64_t after, int wait_ms)
+{
+	struct remote *remote = stream->remote;
+	struct kipp_Event_list events = {0};
+	int32_t outcome = 0;
+	kp_err err = kipp_Admin_listEvents(remote->admin, remote_scope(remote, wait_ms + 5000),
+	                                   after, wait_ms, &events, &outcome);
+	int code = remote_result(remote, err, outcome, (struct kp_str){0});
+	if (code != CLI_OK)
+		return code;
+	bool is_first = !stream->is_begun;
+	if (events.len > 0)
+		stream->after = events.ptr[events.len - 1].number;
+	return events.len > 0 || is_first ? print_events(stream, &events) : CLI_OK;
+}
+
+int verb_events(struct cli *cli, const struct args *args)
+{
+	struct remote remote;
+	int code = remote_open(cli, args, &remote);
+	if (code != CLI_OK)
+		return code;
+	bool is_follow = args_has(args, FLAG_FOLLOW);
+	struct stream stream = {.remote = &remote, .format = table_format_of(args)};
+	if (stream.format == TABLE_JSON && is_follow)
+		stream.format = TABLE_JSON_LINES;
+	int64_t lines = args_number(args, FLAG_LINES, LINES_DEFAULT);
+	code = ask_events(&stream, lines > 0 ? -lines : -1, 0);
+	while (code == CLI_OK && is_follow)
+		code = ask_events(&stream, stream.after, WAIT_MS);
+	remote_close(&remote);
+	return code;
+}

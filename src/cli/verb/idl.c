@@ -1,0 +1,21 @@
+// idl.c - `kipp idl`: the compiler behind the flags of the command.
+#include "idl/idl.h"
+#include "cli/verbs.h"
+
+int verb_idl(struct cli *cli, const struct args *args)
+{
+	size_t max = (size_t)args->operand_count + 2 * (size_t)args->value_count + 4;
+	char **words = cli_alloc(cli, max, sizeof(*words));
+	int count = 0;
+	words[count++] = (char *)"kipp idl";
+	words[count++] = (char *)"-o";
+	words[count++] = (char *)args_text(args, FLAG_DIR, ".");
+	const char *dir;
+	for (int index = 0; (dir = args_next(args, FLAG_INCLUDE, &index));) {
+		words[count++] = (char *)"-I";
+		words[count++] = (char *)dir;
+	}
+	for (int i = 0; i < args->operand_count; i++)
+		words[count++] = (char *)args->operands[i];
+	return kp_idl_run("kipp idl", count, words);
+}
