@@ -34,20 +34,41 @@ void kp_path_print(const struct kp_path *path, char text[KP_PATH_SIZE])
 	print_part(path, text, 0);
 }
 
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+// unescape reads what follows a backslash, as the .tars compiler does, and returns its size; what
+// it does not know stays as it is.
+static size_t unescape(struct kp_str rest, char *ret)
+{
+	static const char names[] = "ntr0\"'\\abfv", values[] = "\n\t\r\0\"'\\\a\b\f\v";
+	const char *at = rest.len > 0 && rest.ptr[0] ? strchr(names, rest.ptr[0]) : NULL;
+	int high = rest.len > 2 && rest.ptr[0] == 'x' ? hex_digit(rest.ptr[1]) : -1;
+	int low = high >= 0 ? hex_digit(rest.ptr[2]) : -1;
+	*ret = at ? values[at - names] : low >= 0 ? (char)(high * 16 + low) : '\\';
+	return at ? 1 : low >= 0 ? 3 : 0;
+}
+
 static kp_err read_text(struct kp_str text, struct kp_arena *arena, struct kp_json *json)
 {
-	if (text.len < 2 || text.ptr[0] != '"' || text.ptr[text.len - 1] != '"') {
-		json->text = text;
-		return KP_OK;
+	if (text.len >= 2 && text.ptr[0] == '"' && text.ptr[text.len - 1] == '"')
+		text = kp_str_sub(text, 1, text.len - 1);
+	char *copy = kp_arena_alloc(arena, text.len);
+	if (!copy)
+		return KP_ERR_NOMEM;
+	size_t len = 0;
+	for (size_t i = 0; i < text.len; len++) {
+		copy[len] = text.ptr[i++];
+		if (copy[len] == '\\')
+			i += unescape(kp_str_sub(text, i, text.len), &copy[len]);
 	}
-	// The escapes that people use are the ones of JSON.
-	struct kp_json *parsed;
-	kp_err err = kp_json_parse(text, arena, &parsed, NULL);
-	if (err == KP_OK)
-		json->text = parsed->text;
-	else if (err == KP_ERR_INVALID)
-		json->text = kp_str_sub(text, 1, text.len - 1);
-	return err == KP_ERR_INVALID ? KP_OK : err;
+	json->text = (struct kp_str){copy, len};
+	return KP_OK;
 }
 
 static kp_err read_integer(struct kp_str text, struct kp_arena *arena, struct kp_json *json)

@@ -270,6 +270,7 @@ static void defaults_are_read_as_written(void **state)
 	        {&sample_str, "\"a\\n\\\"b\"", "\"a\\n\\\"b\""},
 	        {&sample_str, "bare", "\"bare\""},
 	        {&sample_str, "\"a\\q\"", "\"a\\\\q\""},
+	        {&sample_str, "\"\\x41\\0\\'\\x4\\\\\"", "\"A\\u0000'\\\\x4\\\\\""},
 	        {&sample_str, "\"\"", "\"\""},
 	        {&sample_state_type, "Paid", "\"Paid\""},
 	        {&sample_state_type, "Book::Paid", "\"Paid\""},
