@@ -254,7 +254,7 @@ static bool check_containment(struct kp_idl *idl, struct idl_decl *decl, int dep
 		struct idl_decl *inner = (struct idl_decl *)field->type->decl;
 		if (inner->visit == VISIT_OPEN)
 			idl_error(idl, field->type->name.place,
-			          "'%s' would contain itself; a vector of it can",
+			          "'%s' cannot contain itself, only a vector or map of itself",
 			          inner->full_name.ptr);
 		else if (!check_containment(idl, inner, depth + 1))
 			return false;

@@ -65,7 +65,8 @@ static bool use_name(struct kp_idl *idl, struct kp_str module, const struct idl_
 	if (constant && constant->kind == IDL_CONST && constant->value.kind != IDL_VALUE_NAME) {
 		struct idl_value written = *value;
 		*value = constant->value;
-		value->literal = constant->value.text;
+		if (!value->literal.ptr)
+			value->literal = value->text;
 		value->text = written.text;
 		value->place = written.place;
 		return true;
@@ -128,9 +129,8 @@ void idl_check_value(struct kp_idl *idl, struct kp_str module, const struct idl_
 {
 	enum kp_kind kind = type->kind;
 	if (kind == KP_KIND_LIST || kind == KP_KIND_BYTES || kind == KP_KIND_MAP ||
-	    kind == KP_KIND_STRUCT || kind == KP_KIND_VOID) {
-		idl_error(idl, value->place, "a %s cannot have a %s",
-		          kind == KP_KIND_VOID ? "void" : kind_text(kind), what);
+	    kind == KP_KIND_STRUCT) {
+		idl_error(idl, value->place, "there is no %s of a %s", what, kind_text(kind));
 		return;
 	}
 	if (value->kind == IDL_VALUE_NAME && !use_name(idl, module, type, value)) {
@@ -152,8 +152,11 @@ void idl_check_value(struct kp_idl *idl, struct kp_str module, const struct idl_
 		fits = value->kind == IDL_VALUE_STRING;
 	else if (kind == KP_KIND_ENUM && value->kind == IDL_VALUE_NAME)
 		fits = value->enum_decl == type->decl;
-	if (!fits)
-		idl_error(idl, value->place, "the %s %.*s is not a %s", what,
+	if (!fits && kind == KP_KIND_ENUM)
+		idl_error(idl, value->place, "the %s %.*s is no value of %s", what,
+		          KP_STR_ARG(value->text), type->decl->full_name.ptr);
+	else if (!fits)
+		idl_error(idl, value->place, "the %s %.*s is not of type %s", what,
 		          KP_STR_ARG(value->text), kind_text(kind));
 	else if (is_integer && kind != KP_KIND_BOOL && kind != KP_KIND_F32 && kind != KP_KIND_F64)
 		check_integer(idl, kind, value, what);

@@ -290,11 +290,14 @@ static void emit_container_decode(struct idl_emitter *e, const struct idl_type *
 	idl_signature_end(&signature, "");
 	kp_buf_printf(e->out,
 	              "{\n\tsize_t count = 0;\n"
-	              "\tif (!kp_%s_enter(in, tag, need, &count))\n\t\treturn false;\n"
-	              "\t%.*s *%s = kp_decoder_alloc(in, count, sizeof(*%s));\n"
+	              "\tif (!kp_%s_enter(in, tag, need, &count))\n\t\treturn false;\n",
+	              is_map ? "map" : "list");
+	const char *wrap = 2 * strlen(items) + item.len + 52 > 100 ? "\n\t        " : " ";
+	kp_buf_printf(e->out, "\t%.*s *%s =%skp_decoder_alloc(in, count, sizeof(*%s));\n",
+	              KP_STR_ARG(item), items, wrap, items);
+	kp_buf_printf(e->out,
 	              "\tfor (size_t i = 0; %s && i < count && in->err == KP_OK; i++)%s\n\t\t",
-	              is_map ? "map" : "list", KP_STR_ARG(item), items, items, items,
-	              is_map ? " {" : "");
+	              items, is_map ? " {" : "");
 	if (is_map) {
 		idl_emit_decode(e, type->key, "in", 0, true, kp_str("&entries[i].key"));
 		kp_buf_append_str(e->out, kp_str(";\n\t\t"));

@@ -13,24 +13,26 @@ static const char *const kind_names[] = {
 static void emit_type(struct idl_emitter *e, const struct idl_type *type)
 {
 	struct kp_str name = idl_type_name(type);
-	kp_buf_printf(e->out, "static const struct kp_type type_%.*s = {\n\t.kind = KP_KIND_%s,\n",
+	kp_buf_printf(e->out,
+	              "static const struct kp_type type_%.*s = {\n        .kind = KP_KIND_%s,\n",
 	              KP_STR_ARG(name), kind_names[type->kind]);
 	if (type->kind != KP_KIND_VOID)
-		kp_buf_printf(e->out, "\t.size = sizeof(%.*s),\n",
+		kp_buf_printf(e->out, "        .size = sizeof(%.*s),\n",
 		              KP_STR_ARG(idl_c_type(e->idl, type)));
 	if (type->kind == KP_KIND_LIST || type->kind == KP_KIND_MAP)
-		kp_buf_printf(e->out, "\t.element = &type_%.*s,\n",
+		kp_buf_printf(e->out, "        .element = &type_%.*s,\n",
 		              KP_STR_ARG(idl_type_name(type->element)));
 	if (type->kind == KP_KIND_MAP)
 		kp_buf_printf(e->out,
-		              "\t.key = &type_%.*s,\n\t.entry_size = sizeof(struct %.*s_entry),\n"
-		              "\t.value_offset = offsetof(struct %.*s_entry, value),\n",
+		              "        .key = &type_%.*s,\n        .entry_size = sizeof(struct "
+		              "%.*s_entry),\n"
+		              "        .value_offset = offsetof(struct %.*s_entry, value),\n",
 		              KP_STR_ARG(idl_type_name(type->key)), KP_STR_ARG(name),
 		              KP_STR_ARG(name));
 	if (type->kind == KP_KIND_STRUCT)
-		kp_buf_printf(e->out, "\t.structure = &%.*s_type,\n", KP_STR_ARG(name));
+		kp_buf_printf(e->out, "        .structure = &%.*s_type,\n", KP_STR_ARG(name));
 	if (type->kind == KP_KIND_ENUM)
-		kp_buf_printf(e->out, "\t.enumeration = &%.*s_type,\n", KP_STR_ARG(name));
+		kp_buf_printf(e->out, "        .enumeration = &%.*s_type,\n", KP_STR_ARG(name));
 	kp_buf_append_str(e->out, kp_str("};\n"));
 }
 
@@ -40,12 +42,12 @@ static void emit_enum_table(struct idl_emitter *e, const struct idl_decl *decl)
 	kp_buf_printf(e->out, "\nstatic const struct kp_enum_value values_%.*s[] = {\n",
 	              KP_STR_ARG(name));
 	for (const struct idl_enum_value *value = decl->values; value; value = value->next)
-		kp_buf_printf(e->out, "\t{\"%.*s\", %.*s},\n", KP_STR_ARG(value->name.text),
+		kp_buf_printf(e->out, "        {\"%.*s\", %.*s},\n", KP_STR_ARG(value->name.text),
 		              KP_STR_ARG(value->c_name));
 	kp_buf_printf(e->out,
-	              "};\n\nconst struct kp_enum_type %.*s_type = {\n\t.name = \"%.*s\",\n"
-	              "\t.values = values_%.*s,\n"
-	              "\t.value_count = sizeof(values_%.*s) / sizeof(values_%.*s[0]),\n};\n",
+	              "};\n\nconst struct kp_enum_type %.*s_type = {\n        .name = \"%.*s\",\n"
+	              "        .values = values_%.*s,\n"
+	              "        .value_count = sizeof(values_%.*s) / sizeof(values_%.*s[0]),\n};\n",
 	              KP_STR_ARG(name), KP_STR_ARG(decl->full_name), KP_STR_ARG(name),
 	              KP_STR_ARG(name), KP_STR_ARG(name));
 }
@@ -57,10 +59,12 @@ static void emit_field(struct idl_emitter *e, const struct idl_decl *decl,
 	if (field->value.kind != IDL_VALUE_NONE)
 		text = idl_c_literal(e->idl, field->value.literal);
 	kp_buf_printf(e->out,
-	              "\t{\n\t\t.name = \"%.*s\",\n\t\t.type = &type_%.*s,\n"
-	              "\t\t.tag = %" PRId64 ",\n\t\t.required = %s,\n"
-	              "\t\t.offset = offsetof(struct %.*s, %.*s),\n\t\t.default_text = %.*s,\n"
-	              "\t},\n",
+	              "        {\n                .name = \"%.*s\",\n                .type = "
+	              "&type_%.*s,\n"
+	              "                .tag = %" PRId64 ",\n                .required = %s,\n"
+	              "                .offset = offsetof(struct %.*s, %.*s),\n                "
+	              ".default_text = %.*s,\n"
+	              "        },\n",
 	              KP_STR_ARG(field->name.text), KP_STR_ARG(idl_type_name(field->type)),
 	              field->tag, field->required ? "true" : "false", KP_STR_ARG(decl->c_name),
 	              KP_STR_ARG(field->c_name), KP_STR_ARG(text));
@@ -77,12 +81,14 @@ static void emit_struct_table(struct idl_emitter *e, const struct idl_decl *decl
 		emit_field(e, decl, field);
 	if (decl->fields)
 		kp_buf_append_str(e->out, kp_str("};\n"));
-	kp_buf_printf(e->out, "\nconst struct kp_struct_type %.*s_type = {\n\t.name = \"%.*s\",\n",
+	kp_buf_printf(e->out,
+	              "\nconst struct kp_struct_type %.*s_type = {\n        .name = \"%.*s\",\n",
 	              KP_STR_ARG(name), KP_STR_ARG(decl->full_name));
 	if (decl->fields)
-		kp_buf_printf(e->out, "\t.fields = fields_%.*s,\n", KP_STR_ARG(name));
-	kp_buf_printf(e->out, "\t.field_count = %zu,\n\t.size = sizeof(struct %.*s),\n};\n", count,
-	              KP_STR_ARG(name));
+		kp_buf_printf(e->out, "        .fields = fields_%.*s,\n", KP_STR_ARG(name));
+	kp_buf_printf(e->out,
+	              "        .field_count = %zu,\n        .size = sizeof(struct %.*s),\n};\n",
+	              count, KP_STR_ARG(name));
 }
 
 void idl_emit_tables(struct idl_emitter *e)
@@ -102,7 +108,7 @@ static void emit_params(struct idl_emitter *e, const struct idl_function *functi
 	kp_buf_printf(e->out, "\nstatic const struct kp_param params_%.*s[] = {\n",
 	              KP_STR_ARG(function->c_name));
 	for (const struct idl_param *param = function->params; param; param = param->next)
-		kp_buf_printf(e->out, "\t{\"%.*s\", &type_%.*s, %s},\n",
+		kp_buf_printf(e->out, "        {\"%.*s\", &type_%.*s, %s},\n",
 		              KP_STR_ARG(param->name.text), KP_STR_ARG(idl_type_name(param->type)),
 		              param->is_out ? "true" : "false");
 	kp_buf_append_str(e->out, kp_str("};\n"));
@@ -110,11 +116,16 @@ static void emit_params(struct idl_emitter *e, const struct idl_function *functi
 
 static void emit_function(struct idl_emitter *e, const struct idl_function *function)
 {
-	kp_buf_printf(e->out, "\t{\n\t\t.name = \"%.*s\",\n\t\t.result = &type_%.*s,\n",
+	kp_buf_printf(e->out,
+	              "        {\n                .name = \"%.*s\",\n                .result = "
+	              "&type_%.*s,\n",
 	              KP_STR_ARG(function->name.text), KP_STR_ARG(idl_type_name(function->result)));
 	if (function->params)
-		kp_buf_printf(e->out, "\t\t.params = params_%.*s,\n", KP_STR_ARG(function->c_name));
-	kp_buf_printf(e->out, "\t\t.param_count = %zu,\n\t\t.dispatch = dispatch_%.*s,\n\t},\n",
+		kp_buf_printf(e->out, "                .params = params_%.*s,\n",
+		              KP_STR_ARG(function->c_name));
+	kp_buf_printf(e->out,
+	              "                .param_count = %zu,\n                .dispatch = "
+	              "dispatch_%.*s,\n        },\n",
 	              function->param_count, KP_STR_ARG(function->c_name));
 }
 
@@ -164,12 +175,12 @@ static void emit_interface(struct idl_emitter *e, const struct idl_decl *decl)
 		kp_buf_append_str(e->out, kp_str("};\n"));
 	emit_find(e, decl);
 	kp_buf_printf(e->out,
-	              "\nconst struct kp_interface %.*s_interface = {\n\t.name = \"%.*s\",\n",
+	              "\nconst struct kp_interface %.*s_interface = {\n        .name = \"%.*s\",\n",
 	              KP_STR_ARG(name), KP_STR_ARG(decl->full_name));
 	if (count > 0)
-		kp_buf_printf(e->out, "\t.functions = functions_%.*s,\n", KP_STR_ARG(name));
-	kp_buf_printf(e->out, "\t.function_count = %zu,\n\t.find = find_%.*s,\n};\n", count,
-	              KP_STR_ARG(name));
+		kp_buf_printf(e->out, "        .functions = functions_%.*s,\n", KP_STR_ARG(name));
+	kp_buf_printf(e->out, "        .function_count = %zu,\n        .find = find_%.*s,\n};\n",
+	              count, KP_STR_ARG(name));
 }
 
 void idl_emit_interface_tables(struct idl_emitter *e)

@@ -42,6 +42,8 @@ static bool is_inside_character(char c)
 static void print_line(struct kp_str text, size_t line_start, size_t at, struct kp_buf *out)
 {
 	size_t start = at - line_start > SHOWN_BEFORE_MAX ? at - SHOWN_BEFORE_MAX : line_start;
+	while (start < at && is_inside_character(text.ptr[start]))
+		start++;
 	size_t end = at;
 	while (end < text.len && end - at < SHOWN_AFTER_MAX && text.ptr[end] != '\n' &&
 	       text.ptr[end] != '\r')

@@ -44,7 +44,8 @@ struct kp_str idl_c_word(struct kp_idl *idl, struct kp_str word)
 	return is_listed(reserved_words, word) ? idl_format(idl, "%.*s_", KP_STR_ARG(word)) : word;
 }
 
-// claim takes `c_name` with each of its suffixes, and reports one that is taken.
+// claim takes `c_name` with each of its suffixes, and reports the first one that is taken. Two
+// things of one name were reported by the checker.
 static void claim(struct kp_idl *idl, struct kp_map *seen, struct kp_str c_name,
                   const char *const *suffixes, const struct idl_name *name)
 {
@@ -53,11 +54,14 @@ static void claim(struct kp_idl *idl, struct kp_map *seen, struct kp_str c_name,
 		if (!full.ptr)
 			return;
 		const struct idl_name *other = kp_map_get(seen, full);
-		if (other)
+		if (!other && kp_map_set(seen, full, (void *)name) != KP_OK)
+			idl->err = KP_ERR_NOMEM;
+		if (!other)
+			continue;
+		if (!kp_str_equal(other->text, name->text))
 			idl_error(idl, name->place, "'%.*s' and '%.*s' would both be '%s' in C",
 			          KP_STR_ARG(other->text), KP_STR_ARG(name->text), full.ptr);
-		else if (kp_map_set(seen, full, (void *)name) != KP_OK)
-			idl->err = KP_ERR_NOMEM;
+		return;
 	}
 }
 

@@ -62,13 +62,20 @@ static bool expect_punct(struct parser *p, char c)
 	return accept_punct(p, c) || fail_expected(p, what);
 }
 
-// expect_semicolon ends a statement; a forgotten one is shown where it should stand.
+static bool is_on_next_line(const struct parser *p)
+{
+	size_t len = p->token.place.offset - p->end.offset;
+	return memchr(p->file->text.ptr + p->end.offset, '\n', len);
+}
+
+// expect_semicolon ends a statement. A forgotten one is shown where it should stand, and is no
+// reason to skip what follows it on another line.
 static bool expect_semicolon(struct parser *p)
 {
 	if (accept_punct(p, ';'))
 		return true;
 	idl_error(p->idl, p->end, "expected ';' here");
-	return false;
+	return is_punct(p, '}') || is_on_next_line(p);
 }
 
 static bool expect_name(struct parser *p, const char *what, struct idl_name *ret)
@@ -139,10 +146,12 @@ static bool parse_builtin_type(struct parser *p, struct idl_type *type)
 	for (size_t i = 0; i < sizeof(builtin_types) / sizeof(builtin_types[0]); i++) {
 		if (!is_word(p, builtin_types[i].word))
 			continue;
-		type->kind = is_unsigned ? builtin_types[i].unsigned_kind : builtin_types[i].kind;
-		if (is_unsigned && type->kind == KP_KIND_VOID)
+		type->kind = builtin_types[i].kind;
+		if (is_unsigned && builtin_types[i].unsigned_kind == KP_KIND_VOID)
 			idl_error(p->idl, p->token.place, "there is no unsigned %s",
 			          builtin_types[i].word);
+		else if (is_unsigned)
+			type->kind = builtin_types[i].unsigned_kind;
 		advance(p);
 		return true;
 	}
