@@ -174,6 +174,11 @@ void kp_loop_run_once(struct kp_loop *loop)
 	run(loop, UV_RUN_ONCE);
 }
 
+void kp_loop_poll(struct kp_loop *loop)
+{
+	run(loop, UV_RUN_NOWAIT);
+}
+
 void kp_loop_stop(struct kp_loop *loop)
 {
 	__atomic_store_n(&loop->is_stopping, true, __ATOMIC_RELEASE);

@@ -22,6 +22,7 @@ void kp_loop_free(struct kp_loop *loop);
 // it.
 void kp_loop_run(struct kp_loop *loop);
 void kp_loop_run_once(struct kp_loop *loop);
+void kp_loop_poll(struct kp_loop *loop);
 // kp_loop_stop makes kp_loop_run return after the batch at hand. Any thread.
 void kp_loop_stop(struct kp_loop *loop);
 

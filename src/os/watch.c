@@ -19,7 +19,12 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	struct kp_watch *watch = poll->data;
 	unsigned ready =
 	        (events & UV_READABLE ? KP_READABLE : 0) | (events & UV_WRITABLE ? KP_WRITABLE : 0);
-	watch->on_ready(watch->arg, status < 0 ? watch->events : ready);
+	if (status < 0) {
+		// libuv has stopped watching; there may be data to read before the error shows.
+		uv_poll_start(poll, uv_events_of(watch->events), on_poll);
+		ready = watch->events;
+	}
+	watch->on_ready(watch->arg, ready);
 }
 
 kp_err kp_watch_new(struct kp_loop *loop, int fd, unsigned events, kp_on_ready on_ready, void *arg,

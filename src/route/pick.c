@@ -1,20 +1,24 @@
 // pick.c - round robin.
 #include "route/pick.h"
 
-static struct kp_health *health_at(struct kp_health *first, size_t stride, size_t index)
+static bool is_tried(const struct kp_health *health, struct kp_health *const *tried,
+                     size_t tried_count)
 {
-	return (struct kp_health *)((char *)first + index * stride);
+	for (size_t i = 0; i < tried_count; i++)
+		if (tried[i] == health)
+			return true;
+	return false;
 }
 
-size_t kp_pick(struct kp_health *first, size_t count, size_t stride, const bool *is_tried,
-               size_t *cursor, int64_t now_ns)
+size_t kp_pick(struct kp_health *const *healths, size_t count, struct kp_health *const *tried,
+               size_t tried_count, size_t *cursor, int64_t now_ns)
 {
 	size_t fallback = count;
 	size_t index = *cursor < count ? *cursor : 0;
 	for (size_t seen = 0; seen < count; seen++, index = index + 1 == count ? 0 : index + 1) {
-		if (is_tried && is_tried[index])
+		if (is_tried(healths[index], tried, tried_count))
 			continue;
-		if (kp_health_may_call(health_at(first, stride, index), now_ns)) {
+		if (kp_health_may_call(healths[index], now_ns)) {
 			*cursor = index + 1;
 			return index;
 		}

@@ -7,7 +7,6 @@
 
 // kp_pick chooses one of `count` > 0 endpoints: the next one whose health lets a call through; if
 // none does, the next one all the same, for a call to a sick endpoint may succeed and one to nobody
-// cannot. `stride` is the distance between the health structs in memory. `is_tried` may be NULL, or
-// marks with true those to leave out; if all are left out it returns `count`.
-size_t kp_pick(struct kp_health *first, size_t count, size_t stride, const bool *is_tried,
-               size_t *cursor, int64_t now_ns);
+// cannot. Those in `tried` are left out; if that is all of them it returns `count`.
+size_t kp_pick(struct kp_health *const *healths, size_t count, struct kp_health *const *tried,
+               size_t tried_count, size_t *cursor, int64_t now_ns);

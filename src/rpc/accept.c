@@ -1,0 +1,302 @@
+// accept.c - connections of a server: where they come from, where they go, when they end.
+#include "rpc/server_internal.h"
+
+#include "base/assert.h"
+#include "base/try.h"
+#include "os/clock.h"
+
+enum {
+	ACCEPTS_PER_WAKE = 64,
+	PAUSE_MS = 100, // of accepting, when descriptors have run out
+};
+
+// --- one connection
+
+static void reap(struct kp_deferred *deferred)
+{
+	struct server_conn *conn = KP_CONTAINER(deferred, struct server_conn, reap);
+	kp_list_remove(&conn->link);
+	kp_free(conn);
+}
+
+static void reap_if_done(struct server_conn *conn)
+{
+	if (conn->conn.state == KP_CONN_CLOSED && conn->calls == 0)
+		kp_loop_defer(conn->loop->loop, &conn->reap);
+}
+
+void server_conn_unref_call(struct server_conn *conn)
+{
+	conn->calls--;
+	if (KP_UNLIKELY(conn->conn.state == KP_CONN_CLOSED))
+		reap_if_done(conn);
+	else if (KP_UNLIKELY(conn->loop->is_draining) && conn->calls == 0 && !conn->takes_notices)
+		kp_conn_finish(&conn->conn);
+}
+
+static void on_frame(struct kp_conn *base, struct kp_bytes packet, struct kp_block *block)
+{
+	struct server_conn *conn = KP_CONTAINER(base, struct server_conn, conn);
+	int64_t now_ns = kp_loop_now(conn->loop->loop);
+	if (conn->active_ns != now_ns) {
+		conn->active_ns = now_ns;
+		kp_list_remove(&conn->link);
+		kp_list_push(&conn->loop->conns, &conn->link);
+	}
+	server_dispatch(&(struct arrival){
+	        .adapter = conn->adapter, .conn = conn, .packet = packet, .block = block});
+}
+
+static void count_close(struct kp_adapter_stats *stats, enum kp_close_reason reason)
+{
+	switch (reason) {
+	case KP_CLOSE_BY_PEER:
+		KP_COUNT(stats->closed_by_peer, 1);
+		break;
+	case KP_CLOSE_RESET:
+		KP_COUNT(stats->closed_reset, 1);
+		break;
+	case KP_CLOSE_BAD_FRAME:
+		KP_COUNT(stats->closed_bad_frame, 1);
+		break;
+	case KP_CLOSE_OVERSIZED:
+		KP_COUNT(stats->closed_oversized, 1);
+		break;
+	case KP_CLOSE_SLOW_READER:
+		KP_COUNT(stats->closed_slow_reader, 1);
+		break;
+	case KP_CLOSE_IDLE:
+		KP_COUNT(stats->closed_idle, 1);
+		break;
+	case KP_CLOSE_BY_US:
+	case KP_CLOSE_CONNECT:
+	case KP_CLOSE_NOMEM:
+		break;
+	}
+}
+
+static void on_close(struct kp_conn *base, enum kp_close_reason reason)
+{
+	struct server_conn *conn = KP_CONTAINER(base, struct server_conn, conn);
+	struct server_loop *loop = conn->loop;
+	struct kp_adapter_stats *stats = &conn->adapter->stats;
+	count_close(stats, reason);
+	KP_COUNT(stats->connections_open, -1);
+	KP_COUNT(stats->bytes_in, base->received);
+	KP_COUNT(stats->bytes_out, base->written);
+	__atomic_fetch_sub(&loop->conn_count, 1, __ATOMIC_RELAXED);
+	kp_list_remove(&conn->link);
+	kp_list_push(&loop->dead, &conn->link);
+	reap_if_done(conn);
+}
+
+static const struct kp_conn_ops conn_ops = {
+        .on_frame = on_frame,
+        .on_close = on_close,
+};
+
+static kp_err add_conn(struct adapter_loop *adapter, int fd, const struct kp_address *peer)
+{
+	struct server_loop *loop = adapter->loop;
+	struct server_conn *conn = loop->is_draining ? NULL : kp_new(struct server_conn);
+	if (!conn) {
+		kp_sock_close(fd);
+		return KP_ERR_NOMEM;
+	}
+	*conn = (struct server_conn){
+	        .conn = {.ops = &conn_ops,
+	                 .peer = *peer,
+	                 .frame_size_max = adapter->adapter->options.frame_size_max,
+	                 .backlog_size_max = adapter->adapter->options.backlog_size_max},
+	        .loop = loop,
+	        .adapter = adapter,
+	        .active_ns = kp_loop_now(loop->loop),
+	        .reap = {.run = reap},
+	};
+	kp_err err = kp_conn_open(&conn->conn, &loop->io, fd, KP_CONN_OPEN);
+	if (err != KP_OK) {
+		kp_free(conn);
+		return err;
+	}
+	kp_list_push(&loop->conns, &conn->link);
+	KP_COUNT(adapter->stats.connections_accepted, 1);
+	KP_COUNT(adapter->stats.connections_open, 1);
+	return KP_OK;
+}
+
+// --- accepting
+
+// handover carries a new connection to the loop that will own it.
+struct handover {
+	struct kp_task task;
+	struct adapter_loop *adapter;
+	int fd;
+	struct kp_address peer;
+};
+
+static void adopt(struct adapter_loop *adapter, int fd, const struct kp_address *peer)
+{
+	if (add_conn(adapter, fd, peer) != KP_OK)
+		__atomic_fetch_sub(&adapter->loop->conn_count, 1, __ATOMIC_RELAXED);
+}
+
+static void on_handover(struct kp_task *task)
+{
+	struct handover *handover = KP_CONTAINER(task, struct handover, task);
+	adopt(handover->adapter, handover->fd, &handover->peer);
+	kp_free(handover);
+}
+
+static struct server_loop *pick_loop(struct kp_server *server)
+{
+	struct server_loop *best = &server->loops[0];
+	for (int i = 1; i < server->loop_count; i++)
+		if (__atomic_load_n(&server->loops[i].conn_count, __ATOMIC_RELAXED) <
+		    __atomic_load_n(&best->conn_count, __ATOMIC_RELAXED))
+			best = &server->loops[i];
+	return best;
+}
+
+static void hand_over(struct adapter_loop *acceptor, int fd, const struct kp_address *peer)
+{
+	struct server_loop *loop = pick_loop(acceptor->loop->server);
+	struct adapter_loop *adapter = &loop->adapters[acceptor->adapter->index];
+	__atomic_fetch_add(&loop->conn_count, 1, __ATOMIC_RELAXED);
+	if (adapter == acceptor) {
+		adopt(adapter, fd, peer);
+		return;
+	}
+	struct handover *handover = kp_new(struct handover);
+	if (!handover) {
+		__atomic_fetch_sub(&loop->conn_count, 1, __ATOMIC_RELAXED);
+		kp_sock_close(fd);
+		return;
+	}
+	*handover = (struct handover){{.run = on_handover}, adapter, fd, *peer};
+	kp_loop_post(loop->loop, &handover->task);
+}
+
+static bool is_full(const struct adapter_loop *acceptor)
+{
+	const struct kp_server *server = acceptor->loop->server;
+	uint64_t open = 0;
+	for (int i = 0; i < server->loop_count; i++)
+		open += __atomic_load_n(
+		        &server->loops[i].adapters[acceptor->adapter->index].stats.connections_open,
+		        __ATOMIC_RELAXED);
+	return open >= (uint64_t)acceptor->adapter->options.connections_max;
+}
+
+static void on_pause_end(struct kp_timer *timer)
+{
+	kp_watch_set(KP_CONTAINER(timer, struct adapter_loop, pause)->watch, KP_READABLE);
+}
+
+static void pause_accepting(struct adapter_loop *acceptor)
+{
+	struct kp_loop *loop = acceptor->loop->loop;
+	acceptor->pause.on_timer = on_pause_end;
+	if (kp_timer_start(loop, &acceptor->pause, kp_loop_now(loop) + PAUSE_MS * KP_NS_PER_MS) ==
+	    KP_OK)
+		kp_watch_set(acceptor->watch, 0);
+}
+
+static void on_acceptable(void *arg, unsigned events)
+{
+	struct adapter_loop *acceptor = arg;
+	(void)events;
+	for (int i = 0; i < ACCEPTS_PER_WAKE; i++) {
+		int fd;
+		struct kp_address peer;
+		kp_err err = kp_sock_accept(acceptor->adapter->fd, &fd, &peer);
+		if (err == KP_ERR_LIMIT || err == KP_ERR_NOMEM)
+			pause_accepting(acceptor);
+		if (err != KP_OK)
+			return;
+		if (is_full(acceptor)) {
+			KP_COUNT(acceptor->stats.connections_refused, 1);
+			kp_sock_close(fd);
+			continue;
+		}
+		hand_over(acceptor, fd, &peer);
+	}
+}
+
+kp_err server_accept_start(struct adapter_loop *adapter)
+{
+	return kp_watch_new(adapter->loop->loop, adapter->adapter->fd, KP_READABLE, on_acceptable,
+	                    adapter, &adapter->watch);
+}
+
+void server_accept_stop(struct adapter_loop *adapter)
+{
+	kp_timer_stop(&adapter->pause);
+	kp_watch_free(adapter->watch);
+	adapter->watch = NULL;
+}
+
+// --- all connections of a loop
+
+// is_idle also notes whether the peer has taken bytes since the last sweep.
+static bool is_idle(struct server_conn *conn, int64_t now_ns)
+{
+	int64_t idle_ns = conn->adapter->adapter->idle_ns;
+	if (conn->written_seen != conn->conn.written) {
+		conn->written_seen = conn->conn.written;
+		conn->active_ns = now_ns;
+	}
+	return idle_ns > 0 && now_ns - conn->active_ns >= idle_ns && conn->calls == 0;
+}
+
+void server_sweep(struct server_loop *loop, int64_t now_ns)
+{
+	KP_LIST_EACH (&loop->conns, link, following) {
+		struct server_conn *conn = KP_CONTAINER(link, struct server_conn, link);
+		if (!is_idle(conn, now_ns))
+			continue;
+		bool is_stuck = kp_conn_unsent(&conn->conn) > 0;
+		kp_conn_close(&conn->conn, is_stuck ? KP_CLOSE_SLOW_READER : KP_CLOSE_IDLE);
+	}
+}
+
+// send_notice asks the client to open its next calls elsewhere and to hang up when it has all its
+// answers.
+static void send_notice(struct server_conn *conn)
+{
+	struct kp_response_packet notice = {.version = KP_PACKET_TARS,
+	                                    .reason = kp_str("_reconnect_")};
+	if (kp_response_packet_encode(kp_conn_out(&conn->conn), &notice) == KP_OK)
+		kp_conn_flush_soon(&conn->conn);
+}
+
+void server_drain_conns(struct server_loop *loop)
+{
+	KP_LIST_EACH (&loop->conns, link, following) {
+		struct server_conn *conn = KP_CONTAINER(link, struct server_conn, link);
+		if (conn->takes_notices)
+			send_notice(conn);
+		else if (conn->calls == 0)
+			kp_conn_finish(&conn->conn);
+	}
+}
+
+bool server_is_drained(const struct server_loop *loop)
+{
+	return loop->calls == 0 && kp_list_is_empty(&loop->conns);
+}
+
+void server_close_conns(struct server_loop *loop)
+{
+	KP_LIST_EACH (&loop->conns, link, following) {
+		kp_conn_close(&KP_CONTAINER(link, struct server_conn, link)->conn, KP_CLOSE_BY_US);
+	}
+}
+
+void server_reap_all(struct server_loop *loop)
+{
+	KP_LIST_EACH (&loop->dead, link, following) {
+		struct server_conn *conn = KP_CONTAINER(link, struct server_conn, link);
+		kp_loop_undefer(&conn->reap);
+		reap(&conn->reap);
+	}
+}

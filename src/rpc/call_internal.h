@@ -1,0 +1,59 @@
+// call_internal.h - the inside of a call.
+#pragma once
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "kipp/call.h"
+#include "os/sock.h"
+#include "rpc/io.h"
+#include "tars/packet.h"
+
+struct kp_function;
+
+// pairs is a map<string, string> that is being built; the bytes are owned.
+struct kp_pairs {
+	struct kp_buf bytes;
+	size_t count;
+};
+
+kp_err kp_pairs_add(struct kp_pairs *pairs, struct kp_str key, struct kp_str value);
+void kp_pairs_clear(struct kp_pairs *pairs);
+void kp_pairs_fini(struct kp_pairs *pairs);
+struct kp_packet_map kp_pairs_map(const struct kp_pairs *pairs);
+
+// kp_call_in is the request that a handler answers.
+struct kp_call_in {
+	struct server_loop *loop;     // borrowed; NULL: this call is a client's scope
+	struct adapter_loop *adapter; // borrowed
+	struct server_conn *conn;     // referenced while the call lasts; NULL: it came by UDP
+	struct udp_port *udp;         // borrowed
+	struct kp_address peer;       // of UDP
+	struct kp_block *block;       // referenced; holds the packet
+	struct kp_request_packet packet;
+	const struct servant *servant;
+	const struct kp_function *function;
+	struct kp_buf *answer; // where the answer is being encoded, or NULL
+	struct kp_response_mark mark;
+	int fail_code;
+	struct kp_str fail_text;
+	struct kp_pairs answer_context;
+	bool is_answered;
+};
+
+// kp_call_out is what the calls made from here share, and what the last answer brought.
+struct kp_call_out {
+	struct kp_client *client; // of a scope; NULL in a handler
+	int timeout_ms;
+	struct kp_pairs context;
+	int ret;
+	struct kp_str reason;
+	struct kp_packet_map answer_context;
+};
+
+struct kp_call {
+	struct kp_link link; // in the loop's free calls
+	struct kp_arena arena;
+	int64_t deadline_ns; // KP_NS_NEVER: none
+	struct kp_call_in in;
+	struct kp_call_out out;
+};

@@ -1,0 +1,272 @@
+// client.c - a client, its proxies, and its share of each thread.
+#include "rpc/client_internal.h"
+
+#include "base/assert.h"
+#include "base/try.h"
+#include "os/clock.h"
+
+enum {
+	TIMEOUT_DEFAULT_MS = 3000,
+	CONNECT_TIMEOUT_DEFAULT_MS = 1500,
+	REFRESH_DEFAULT_MS = 10000,
+	FRAME_SIZE_DEFAULT = 100 << 20,
+};
+
+static const char registry_object[] = "tars.tarsregistry.QueryObj";
+
+// --- proxies
+
+static void proxy_free(struct kp_proxy *proxy)
+{
+	kp_vec_fini(&proxy->targets);
+	kp_free(proxy->object);
+	kp_free(proxy->text);
+	kp_free(proxy);
+}
+
+static kp_err add_target(struct kp_proxy *proxy, const struct kp_endpoint *endpoint)
+{
+	struct target target = {.port = endpoint->port,
+	                        .is_udp = endpoint->protocol == KP_PROTOCOL_UDP};
+	if (endpoint->protocol == KP_PROTOCOL_SSL)
+		return kp_why_set(&proxy->why, KP_ERR_UNSUPPORTED, "'%s': this build has no TLS",
+		                  proxy->text);
+	if (endpoint->host.len >= sizeof(target.host))
+		return kp_why_set(&proxy->why, KP_ERR_INVALID, "'%s': a host is too long",
+		                  proxy->text);
+	memcpy(target.host, endpoint->host.ptr, endpoint->host.len);
+	return kp_vec_push(&proxy->targets, target);
+}
+
+static kp_err parse_text(struct kp_proxy *proxy)
+{
+	struct kp_object object;
+	KP_TRY(kp_object_parse(kp_str(proxy->text), &object, &proxy->why));
+	proxy->object = kp_strndup(object.name.ptr, object.name.len);
+	if (!proxy->object)
+		return KP_ERR_NOMEM;
+	struct kp_endpoint endpoint;
+	kp_err err;
+	while ((err = kp_endpoint_next(&object.endpoints, &endpoint, &proxy->why)) == KP_OK)
+		KP_TRY(add_target(proxy, &endpoint));
+	return err == KP_ERR_NOTFOUND ? KP_OK : err;
+}
+
+static struct kp_proxy *proxy_new(struct kp_client *client, const char *text)
+{
+	struct kp_proxy *proxy = kp_new(struct kp_proxy);
+	if (!proxy)
+		return NULL;
+	proxy->client = client;
+	proxy->index = client->proxies.len;
+	proxy->text = kp_strdup(text);
+	proxy->err = proxy->text ? parse_text(proxy) : KP_ERR_NOMEM;
+	if (!proxy->object && proxy->err != KP_ERR_NOMEM)
+		proxy->object = kp_strdup(text);
+	if (!proxy->object)
+		proxy->err = KP_ERR_NOMEM;
+	if (proxy->err == KP_ERR_NOMEM ||
+	    kp_map_set(&client->proxies_by_text, kp_str(text), proxy) != KP_OK) {
+		proxy_free(proxy);
+		return NULL;
+	}
+	if (kp_vec_push(&client->proxies, proxy) != KP_OK) {
+		kp_map_remove(&client->proxies_by_text, kp_str(text));
+		proxy_free(proxy);
+		return NULL;
+	}
+	return proxy;
+}
+
+struct kp_proxy *kp_client_proxy(struct kp_client *client, const char *object)
+{
+	pthread_mutex_lock(&client->lock);
+	struct kp_proxy *proxy = kp_map_get(&client->proxies_by_text, kp_str(object));
+	if (!proxy)
+		proxy = proxy_new(client, object);
+	pthread_mutex_unlock(&client->lock);
+	return proxy;
+}
+
+const char *kp_proxy_object(const struct kp_proxy *proxy)
+{
+	return proxy->object;
+}
+
+// --- a client's share of a thread
+
+static void end_requests(struct client_loop *loop)
+{
+	loop->is_ending = true;
+	client_conns_close(loop);
+	if (loop->is_private) {
+		kp_loop_cancel_waits(loop->loop, true);
+		kp_loop_poll(loop->loop);
+		while (kp_loop_fibers(loop->loop) > 0)
+			kp_loop_run_once(loop->loop);
+		client_conns_close(loop);
+	}
+}
+
+static void client_loop_free(struct client_loop *loop)
+{
+	end_requests(loop);
+	for (size_t i = 0; i < loop->routes.len; i++)
+		route_free(loop->routes.ptr[i]);
+	kp_loop_undefer(&loop->callbacks);
+	client_requests_free(loop);
+	kp_vec_fini(&loop->routes);
+	kp_vec_fini(&loop->slots);
+	kp_vec_fini(&loop->free_slots);
+	kp_io_fini(&loop->io);
+	if (loop->is_private)
+		kp_loop_free(loop->loop);
+	kp_free(loop);
+}
+
+static void on_thread_exit(void *arg)
+{
+	struct client_loop *loop = arg;
+	pthread_mutex_lock(&loop->client->lock);
+	kp_list_remove(&loop->link);
+	pthread_mutex_unlock(&loop->client->lock);
+	client_loop_free(loop);
+}
+
+static kp_err client_loop_new(struct kp_client *client, struct client_loop **ret)
+{
+	struct client_loop *loop = kp_new(struct client_loop);
+	if (!loop)
+		return KP_ERR_NOMEM;
+	loop->client = client;
+	loop->loop = kp_loop_current();
+	if (!loop->loop) {
+		loop->is_private = true;
+		kp_err err = kp_loop_new(&loop->loop);
+		if (err != KP_OK) {
+			kp_free(loop);
+			return err;
+		}
+	}
+	kp_io_init(&loop->io, loop->loop);
+	kp_list_init(&loop->peers);
+	kp_list_init(&loop->conns);
+	kp_list_init(&loop->free_requests);
+	kp_list_init(&loop->finished);
+	loop->callbacks.run = client_run_callbacks;
+	*ret = loop;
+	return KP_OK;
+}
+
+struct client_loop *client_loop_get(struct kp_client *client, kp_err *ret_err)
+{
+	struct client_loop *loop = pthread_getspecific(client->key);
+	if (KP_LIKELY(loop != NULL))
+		return loop;
+	*ret_err = client_loop_new(client, &loop);
+	if (*ret_err != KP_OK)
+		return NULL;
+	pthread_mutex_lock(&client->lock);
+	kp_list_push(&client->loops, &loop->link);
+	pthread_mutex_unlock(&client->lock);
+	pthread_setspecific(client->key, loop);
+	return loop;
+}
+
+// --- the client
+
+static kp_err check_locator(struct kp_client *client, const char *locator, struct kp_why *why)
+{
+	struct kp_buf text = {0};
+	if (!strchr(locator, '@'))
+		kp_buf_printf(&text, "%s@", registry_object);
+	kp_buf_append_str(&text, kp_str(locator));
+	kp_buf_append_byte(&text, '\0');
+	client->registry =
+	        text.err == KP_OK ? kp_client_proxy(client, (const char *)text.data) : NULL;
+	kp_buf_fini(&text);
+	if (!client->registry)
+		return kp_why_set(why, KP_ERR_NOMEM, "out of memory");
+	if (client->registry->err != KP_OK)
+		return kp_why_set(why, client->registry->err, "locator: %s",
+		                  client->registry->why.text);
+	if (client->registry->targets.len == 0)
+		return kp_why_set(why, KP_ERR_INVALID, "locator '%s' has no endpoint", locator);
+	return KP_OK;
+}
+
+static int or_default(int value, int fallback)
+{
+	return value > 0 ? value : fallback;
+}
+
+kp_err kp_client_open(const struct kp_client_options *options, struct kp_client **ret,
+                      struct kp_why *why)
+{
+	struct kp_client *client = kp_new(struct kp_client);
+	if (!client)
+		return kp_why_set(why, KP_ERR_NOMEM, "out of memory");
+	if (pthread_key_create(&client->key, on_thread_exit) != 0) {
+		kp_free(client);
+		return kp_why_set(why, KP_ERR_LIMIT, "too many clients in one program");
+	}
+	pthread_mutex_init(&client->lock, NULL);
+	kp_list_init(&client->loops);
+	client->timeout_ms = or_default(options->timeout_ms, TIMEOUT_DEFAULT_MS);
+	client->connect_timeout_ms =
+	        or_default(options->connect_timeout_ms, CONNECT_TIMEOUT_DEFAULT_MS);
+	client->refresh_ns = or_default(options->refresh_interval_ms, REFRESH_DEFAULT_MS) *
+	                     (int64_t)KP_NS_PER_MS;
+	client->frame_size_max =
+	        options->frame_size_max ? options->frame_size_max : FRAME_SIZE_DEFAULT;
+	kp_err err = KP_OK;
+	if (options->set && !(client->set = kp_strdup(options->set)))
+		err = kp_why_set(why, KP_ERR_NOMEM, "out of memory");
+	if (err == KP_OK && options->locator && *options->locator)
+		err = check_locator(client, options->locator, why);
+	if (err != KP_OK) {
+		kp_client_close(client);
+		return err;
+	}
+	*ret = client;
+	return KP_OK;
+}
+
+void kp_client_close(struct kp_client *client)
+{
+	if (!client)
+		return;
+	pthread_key_delete(client->key);
+	for (struct kp_link *link; (link = kp_list_pop(&client->loops)) != NULL;)
+		client_loop_free(KP_CONTAINER(link, struct client_loop, link));
+	for (size_t i = 0; i < client->proxies.len; i++)
+		proxy_free(client->proxies.ptr[i]);
+	kp_vec_fini(&client->proxies);
+	kp_map_fini(&client->proxies_by_text);
+	pthread_mutex_destroy(&client->lock);
+	kp_free(client->set);
+	kp_free(client);
+}
+
+static void on_drive_end(struct kp_timer *timer)
+{
+	(void)timer; // its firing ends the batch
+}
+
+kp_err kp_client_drive(struct kp_client *client, int timeout_ms)
+{
+	kp_err err = KP_OK;
+	struct client_loop *loop = client_loop_get(client, &err);
+	if (!loop)
+		return err;
+	if (!loop->is_private || kp_fiber_current())
+		return KP_ERR_STATE;
+	int64_t until_ns = kp_clock_ns() + timeout_ms * (int64_t)KP_NS_PER_MS;
+	struct kp_timer timer = {.on_timer = on_drive_end};
+	KP_TRY(kp_timer_start(loop->loop, &timer, until_ns));
+	while (loop->asyncs > 0 && kp_clock_ns() < until_ns)
+		kp_loop_run_once(loop->loop);
+	kp_timer_stop(&timer);
+	loop->ran_ns = kp_clock_ns();
+	return loop->asyncs > 0 ? KP_ERR_TIMEOUT : KP_OK;
+}

@@ -1,0 +1,365 @@
+// conn.c - reading, finding frames, gathering and writing.
+#include "rpc/conn.h"
+
+#include "base/assert.h"
+#include "tars/frame.h"
+
+enum {
+	PAUSE_SIZE = 1 << 20,            // unsent bytes above which we stop reading from the peer
+	DIRECT_READ_MIN = KP_BLOCK_SIZE, // missing bytes of a frame above which it is read in place
+	COMPACT_MIN = 64 << 10,
+};
+
+static void watch_for(struct kp_conn *conn)
+{
+	size_t unsent = kp_conn_unsent(conn);
+	if (unsent > PAUSE_SIZE)
+		conn->is_paused = true;
+	else if (unsent <= PAUSE_SIZE / 2)
+		conn->is_paused = false;
+	bool wants_write = unsent > 0 || conn->state == KP_CONN_CONNECTING;
+	kp_watch_set(conn->watch,
+	             (conn->is_paused ? 0 : KP_READABLE) | (wants_write ? KP_WRITABLE : 0));
+}
+
+static void release_out(struct kp_conn *conn)
+{
+	kp_io_give_buf(conn->io, &conn->out);
+	conn->out_start = 0;
+}
+
+void kp_conn_close(struct kp_conn *conn, enum kp_close_reason reason)
+{
+	if (conn->state == KP_CONN_CLOSED)
+		return;
+	conn->state = KP_CONN_CLOSED;
+	kp_loop_undefer(&conn->flush);
+	kp_watch_free(conn->watch);
+	conn->watch = NULL;
+	kp_sock_close(conn->fd);
+	conn->fd = -1;
+	if (conn->partial)
+		kp_block_unref(conn->partial);
+	conn->partial = NULL;
+	release_out(conn);
+	conn->ops->on_close(conn, reason);
+}
+
+// --- receiving
+
+static enum kp_close_reason reason_of_frame_error(kp_err err)
+{
+	return err == KP_ERR_LIMIT ? KP_CLOSE_OVERSIZED : KP_CLOSE_BAD_FRAME;
+}
+
+// keep_partial sets aside the beginning of a frame that is not complete yet.
+static bool keep_partial(struct kp_conn *conn, struct kp_bytes bytes, size_t wanted)
+{
+	size_t cap = wanted < KP_BLOCK_SIZE ? wanted : KP_BLOCK_SIZE - 1;
+	if (cap < bytes.len)
+		cap = bytes.len;
+	struct kp_block *block = kp_block_new(conn->io, cap);
+	if (!block)
+		return false;
+	memcpy(block->data, bytes.ptr, bytes.len);
+	block->len = bytes.len;
+	conn->partial = block;
+	conn->partial_wanted = wanted;
+	return true;
+}
+
+// find_frames hands on every whole frame in `bytes`, which `block` holds, and keeps the rest.
+static void find_frames(struct kp_conn *conn, struct kp_bytes bytes, struct kp_block *block)
+{
+	while (bytes.len > 0) {
+		struct kp_bytes packet;
+		size_t used = 0;
+		kp_err err = kp_frame_find(bytes, conn->frame_size_max, &packet, &used);
+		if (err == KP_ERR_AGAIN) {
+			if (!keep_partial(conn, bytes, used))
+				kp_conn_close(conn, KP_CLOSE_NOMEM);
+			return;
+		}
+		if (err != KP_OK) {
+			kp_conn_close(conn, reason_of_frame_error(err));
+			return;
+		}
+		conn->ops->on_frame(conn, packet, block);
+		if (conn->state == KP_CONN_CLOSED)
+			return;
+		bytes.ptr += used;
+		bytes.len -= used;
+	}
+}
+
+// deliver_partial hands on the set-aside frame when its last byte is there.
+static void deliver_partial(struct kp_conn *conn)
+{
+	struct kp_block *block = conn->partial;
+	struct kp_bytes packet, bytes = {block->data, block->len};
+	size_t used = 0;
+	kp_err err = kp_frame_find(bytes, conn->frame_size_max, &packet, &used);
+	if (err == KP_ERR_AGAIN) {
+		conn->partial_wanted = used;
+		return;
+	}
+	if (err != KP_OK) {
+		kp_conn_close(conn, reason_of_frame_error(err));
+		return;
+	}
+	conn->partial = NULL;
+	conn->ops->on_frame(conn, packet, block);
+	kp_block_unref(block);
+}
+
+static bool partial_has_room(struct kp_conn *conn, size_t size)
+{
+	struct kp_block *block = conn->partial;
+	size_t need = block->len + size;
+	if (need <= block->cap)
+		return true;
+	size_t cap = block->cap * 2 > need ? block->cap * 2 : need;
+	if (cap > conn->partial_wanted)
+		cap = conn->partial_wanted;
+	return kp_block_grow(block, cap);
+}
+
+// top_up moves bytes from *bytes to the set-aside frame until that is whole or nothing is left.
+static void top_up(struct kp_conn *conn, struct kp_bytes *bytes)
+{
+	while (conn->state != KP_CONN_CLOSED && conn->partial && bytes->len > 0) {
+		size_t missing = conn->partial_wanted - conn->partial->len;
+		size_t size = bytes->len < missing ? bytes->len : missing;
+		if (!partial_has_room(conn, size)) {
+			kp_conn_close(conn, KP_CLOSE_NOMEM);
+			return;
+		}
+		memcpy(conn->partial->data + conn->partial->len, bytes->ptr, size);
+		conn->partial->len += size;
+		bytes->ptr += size;
+		bytes->len -= size;
+		if (conn->partial->len == conn->partial_wanted)
+			deliver_partial(conn);
+	}
+}
+
+static void on_read_error(struct kp_conn *conn, kp_err err)
+{
+	if (err == KP_ERR_AGAIN || conn->is_udp)
+		return;
+	bool is_reset = kp_sock_connected(conn->fd) != KP_OK || err != KP_ERR_CLOSED;
+	kp_conn_close(conn, is_reset ? KP_CLOSE_RESET : KP_CLOSE_BY_PEER);
+}
+
+// read_in_place reads a large frame straight to where it stays.
+static void read_in_place(struct kp_conn *conn)
+{
+	struct kp_block *block = conn->partial;
+	size_t missing = conn->partial_wanted - block->len;
+	size_t step = block->len > DIRECT_READ_MIN ? block->len : DIRECT_READ_MIN;
+	if (block->cap == block->len && !partial_has_room(conn, missing < step ? missing : step)) {
+		kp_conn_close(conn, KP_CLOSE_NOMEM);
+		return;
+	}
+	size_t size;
+	kp_err err =
+	        kp_sock_read(conn->fd, block->data + block->len, block->cap - block->len, &size);
+	if (err != KP_OK) {
+		on_read_error(conn, err);
+		return;
+	}
+	conn->received += size;
+	block->len += size;
+	if (block->len == conn->partial_wanted)
+		deliver_partial(conn);
+}
+
+static void read_datagram(struct kp_conn *conn, struct kp_bytes bytes, struct kp_block *block)
+{
+	struct kp_bytes packet;
+	size_t used = 0;
+	if (kp_frame_find(bytes, conn->frame_size_max, &packet, &used) == KP_OK &&
+	    used == bytes.len)
+		conn->ops->on_frame(conn, packet, block);
+}
+
+static void read_some(struct kp_conn *conn)
+{
+	if (conn->partial && conn->partial_wanted - conn->partial->len >= DIRECT_READ_MIN) {
+		read_in_place(conn);
+		return;
+	}
+	struct kp_block *block = kp_io_receiver(conn->io);
+	if (!block) {
+		kp_conn_close(conn, KP_CLOSE_NOMEM);
+		return;
+	}
+	struct kp_bytes bytes = {block->data + block->len, 0};
+	kp_err err = kp_sock_read(conn->fd, block->data + block->len, block->cap - block->len,
+	                          &bytes.len);
+	if (err != KP_OK) {
+		on_read_error(conn, err);
+		return;
+	}
+	size_t size = bytes.len;
+	conn->received += size;
+	struct kp_io *io = conn->io;
+	if (conn->is_udp) {
+		read_datagram(conn, bytes, block);
+	} else {
+		if (conn->partial)
+			top_up(conn, &bytes);
+		if (conn->state != KP_CONN_CLOSED)
+			find_frames(conn, bytes, block);
+	}
+	kp_io_received(io, size);
+}
+
+// --- sending
+
+size_t kp_conn_unsent(const struct kp_conn *conn)
+{
+	return conn->out.len - conn->out_start;
+}
+
+struct kp_buf *kp_conn_out(struct kp_conn *conn)
+{
+	if (!conn->out.data)
+		conn->out = kp_io_take_buf(conn->io);
+	return &conn->out;
+}
+
+static void compact(struct kp_conn *conn)
+{
+	if (conn->out_start < COMPACT_MIN || conn->out_start < conn->out.len / 2)
+		return;
+	size_t unsent = kp_conn_unsent(conn);
+	memmove(conn->out.data, conn->out.data + conn->out_start, unsent);
+	conn->out.len = unsent;
+	conn->out_start = 0;
+}
+
+// write_datagrams sends each frame as a datagram of its own; what the kernel has no room for is
+// lost, as UDP may.
+static void write_datagrams(struct kp_conn *conn)
+{
+	struct kp_bytes bytes = {conn->out.data, conn->out.len};
+	struct kp_bytes packet;
+	size_t used, size;
+	while (bytes.len > 0 && kp_frame_find(bytes, SIZE_MAX, &packet, &used) == KP_OK) {
+		(void)kp_sock_write(conn->fd, bytes.ptr, used, &size);
+		bytes.ptr += used;
+		bytes.len -= used;
+	}
+	conn->written += conn->out.len;
+	release_out(conn);
+}
+
+static void write_some(struct kp_conn *conn)
+{
+	size_t unsent = kp_conn_unsent(conn);
+	size_t size = 0;
+	kp_err err = kp_sock_write(conn->fd, conn->out.data + conn->out_start, unsent, &size);
+	if (err != KP_OK && err != KP_ERR_AGAIN) {
+		kp_conn_close(conn, KP_CLOSE_RESET);
+		return;
+	}
+	conn->written += size;
+	conn->out_start += size;
+	if (size == unsent) {
+		release_out(conn);
+		return;
+	}
+	compact(conn);
+	if (kp_conn_unsent(conn) > conn->backlog_size_max)
+		kp_conn_close(conn, KP_CLOSE_SLOW_READER);
+}
+
+static void flush(struct kp_conn *conn)
+{
+	if (conn->state != KP_CONN_OPEN)
+		return;
+	if (conn->out.err != KP_OK) {
+		kp_conn_close(conn, KP_CLOSE_NOMEM);
+		return;
+	}
+	if (kp_conn_unsent(conn) > 0) {
+		if (conn->is_udp)
+			write_datagrams(conn);
+		else
+			write_some(conn);
+	}
+	if (conn->state != KP_CONN_OPEN)
+		return;
+	if (conn->is_write_shut && kp_conn_unsent(conn) == 0)
+		kp_sock_shutdown_write(conn->fd);
+	watch_for(conn);
+}
+
+static void on_flush(struct kp_deferred *deferred)
+{
+	flush(KP_CONTAINER(deferred, struct kp_conn, flush));
+}
+
+void kp_conn_flush_soon(struct kp_conn *conn)
+{
+	if (conn->state == KP_CONN_CLOSED)
+		return;
+	if (KP_UNLIKELY(kp_conn_unsent(conn) > conn->backlog_size_max))
+		flush(conn);
+	else
+		kp_loop_defer(conn->io->loop, &conn->flush);
+}
+
+void kp_conn_finish(struct kp_conn *conn)
+{
+	if (conn->is_write_shut)
+		return;
+	conn->is_write_shut = true;
+	kp_conn_flush_soon(conn);
+}
+
+// --- life
+
+static void on_connected(struct kp_conn *conn)
+{
+	if (kp_sock_connected(conn->fd) != KP_OK) {
+		kp_conn_close(conn, KP_CLOSE_CONNECT);
+		return;
+	}
+	conn->state = KP_CONN_OPEN;
+	if (conn->ops->on_open)
+		conn->ops->on_open(conn);
+	if (conn->state == KP_CONN_OPEN)
+		flush(conn);
+}
+
+static void on_ready(void *arg, unsigned events)
+{
+	struct kp_conn *conn = arg;
+	if (conn->state == KP_CONN_CONNECTING) {
+		on_connected(conn);
+		return;
+	}
+	if (events & KP_WRITABLE)
+		flush(conn);
+	if (conn->state == KP_CONN_OPEN && (events & KP_READABLE))
+		read_some(conn);
+}
+
+kp_err kp_conn_open(struct kp_conn *conn, struct kp_io *io, int fd, enum kp_conn_state state)
+{
+	kp_assert(conn->ops && conn->frame_size_max > 0);
+	conn->io = io;
+	conn->fd = fd;
+	conn->state = state;
+	conn->flush.run = on_flush;
+	unsigned events = state == KP_CONN_CONNECTING ? KP_WRITABLE : KP_READABLE;
+	kp_err err = kp_watch_new(io->loop, fd, events, on_ready, conn, &conn->watch);
+	if (err != KP_OK) {
+		kp_sock_close(fd);
+		conn->fd = -1;
+		conn->state = KP_CONN_CLOSED;
+	}
+	return err;
+}

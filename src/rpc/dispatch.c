@@ -1,0 +1,285 @@
+// dispatch.c - a request's way from its packet to its answer.
+#include "rpc/server_internal.h"
+
+#include "base/assert.h"
+#include "kipp/stub.h"
+#include "os/clock.h"
+#include "tars/describe.h"
+
+enum {
+	FREE_CALLS_MAX = 1024
+};
+
+static struct kp_call *take_call(struct server_loop *loop)
+{
+	struct kp_link *link = kp_list_pop(&loop->free_calls);
+	if (!link)
+		return kp_new(struct kp_call);
+	loop->free_call_count--;
+	return KP_CONTAINER(link, struct kp_call, link);
+}
+
+static void give_call(struct server_loop *loop, struct kp_call *call)
+{
+	if (loop->free_call_count >= FREE_CALLS_MAX) {
+		kp_call_close(call);
+		return;
+	}
+	kp_arena_reset(&call->arena);
+	if (KP_UNLIKELY(call->in.answer_context.count > 0))
+		kp_pairs_clear(&call->in.answer_context);
+	if (KP_UNLIKELY(call->out.context.count > 0))
+		kp_pairs_clear(&call->out.context);
+	loop->free_call_count++;
+	kp_list_push_front(&loop->free_calls, &call->link);
+}
+
+void server_free_calls(struct server_loop *loop)
+{
+	for (struct kp_link *link; (link = kp_list_pop(&loop->free_calls)) != NULL;)
+		kp_call_close(KP_CONTAINER(link, struct kp_call, link));
+}
+
+// --- the answer
+
+static struct kp_buf *answer_buf(struct kp_call *call)
+{
+	struct server_conn *conn = call->in.conn;
+	if (!conn)
+		return server_udp_out(call->in.udp);
+	return conn->conn.state == KP_CONN_OPEN ? kp_conn_out(&conn->conn) : NULL;
+}
+
+static void deliver(struct kp_call *call)
+{
+	if (call->in.conn)
+		kp_conn_flush_soon(&call->in.conn->conn);
+	else
+		server_udp_answer(call->in.udp, &call->in.peer);
+}
+
+struct kp_buf *kp_call_answer(struct kp_call *call)
+{
+	if (kp_call_is_oneway(call) || call->in.fail_code != 0)
+		return NULL;
+	struct kp_buf *out = answer_buf(call);
+	if (!out)
+		return NULL;
+	call->in.answer = out;
+	kp_response_begin(out, &call->in.mark, call->in.packet.version, call->in.packet.request_id,
+	                  call->in.packet.message_type);
+	return out;
+}
+
+static void answer_error(struct kp_call *call)
+{
+	struct kp_buf *out = kp_call_is_oneway(call) ? NULL : answer_buf(call);
+	if (!out)
+		return;
+	struct kp_response_packet packet = {
+	        .version = call->in.packet.version,
+	        .request_id = call->in.packet.request_id,
+	        .message_type = call->in.packet.message_type,
+	        .ret = call->in.fail_code,
+	        .reason = call->in.fail_text,
+	        .context = kp_pairs_map(&call->in.answer_context),
+	};
+	if (kp_response_packet_encode(out, &packet) == KP_OK)
+		deliver(call);
+}
+
+static void finish_answer(struct kp_call *call)
+{
+	struct kp_packet_map context = kp_pairs_map(&call->in.answer_context);
+	kp_err err = kp_response_end(call->in.answer, &call->in.mark, NULL, &context);
+	if (KP_LIKELY(err == KP_OK)) {
+		deliver(call);
+		return;
+	}
+	kp_response_abort(call->in.answer, &call->in.mark);
+	kp_call_fail(call, KP_RET_ENCODE, "the answer cannot be encoded: %s", kp_err_text(err));
+	answer_error(call);
+}
+
+static void release(struct kp_call *call)
+{
+	struct server_loop *loop = call->in.loop;
+	struct server_conn *conn = call->in.conn;
+	kp_block_unref(call->in.block);
+	loop->calls--;
+	call->in.adapter->calls--;
+	give_call(loop, call);
+	if (conn)
+		server_conn_unref_call(conn);
+}
+
+static void finish(struct kp_call *call)
+{
+	struct kp_adapter_stats *stats = &call->in.adapter->stats;
+	if (KP_LIKELY(call->in.answer != NULL))
+		finish_answer(call);
+	else if (call->in.fail_code != 0)
+		answer_error(call);
+	if (KP_UNLIKELY(kp_call_is_oneway(call)))
+		KP_COUNT(stats->oneways, 1);
+	else
+		KP_COUNT(stats->answers, 1);
+}
+
+// --- functions that every servant has
+
+static void answer_ping(struct kp_call *call)
+{
+	if (kp_call_is_oneway(call) && call->in.conn)
+		call->in.conn->takes_notices = true;
+	(void)kp_call_answer(call);
+}
+
+static void answer_description(struct kp_call *call)
+{
+	struct kp_buf bytes = {0};
+	kp_interface_encode(call->in.servant->interface, &bytes);
+	struct kp_buf *out = bytes.err == KP_OK ? kp_call_answer(call) : NULL;
+	if (out)
+		kp_bytes_encode(out, 0, kp_buf_bytes(&bytes));
+	else
+		kp_call_fail(call, KP_RET_ENCODE, "the description does not fit into memory");
+	kp_buf_fini(&bytes);
+}
+
+static void run_unknown(struct kp_call *call)
+{
+	struct kp_str function = call->in.packet.function;
+	if (kp_str_equal(function, kp_str("tars_ping")))
+		answer_ping(call);
+	else if (kp_str_equal(function, kp_str("kipp_describe")))
+		answer_description(call);
+	else
+		kp_call_fail(call, KP_RET_NOFUNC, "%.*s has no function %.*s",
+		             KP_STR_ARG(call->in.packet.servant), KP_STR_ARG(function));
+}
+
+static void run_function(struct kp_call *call)
+{
+	struct kp_decoder in = kp_decoder(call->in.packet.body, &call->arena);
+	call->in.function->dispatch(call->in.servant->ops, call, &in);
+	if (KP_LIKELY(in.err == KP_OK) || call->in.answer)
+		return;
+	if (call->in.fail_code == 0)
+		kp_call_fail(call, KP_RET_DECODE, "%s at tag %u of the arguments of %s",
+		             kp_err_text(in.err), in.tag, call->in.function->name);
+}
+
+static void run(void *arg)
+{
+	struct kp_call *call = arg;
+	if (KP_LIKELY(call->in.function != NULL))
+		run_function(call);
+	else
+		run_unknown(call);
+	finish(call);
+	release(call);
+}
+
+// --- arrival
+
+static const struct servant *find_servant(struct adapter_loop *adapter, struct server_conn *conn,
+                                          struct kp_str name)
+{
+	const struct servant *last = conn ? conn->last_servant : NULL;
+	if (KP_LIKELY(last && kp_str_equal(last->name, name)))
+		return last;
+	const struct servant *servant = kp_map_get(&adapter->adapter->servants, name);
+	if (conn && servant)
+		conn->last_servant = servant;
+	return servant;
+}
+
+// look_up finds servant and function; a function that the interface lacks may still be one that
+// every servant has.
+static void look_up(struct kp_call *call)
+{
+	struct kp_str name = call->in.packet.servant;
+	call->in.servant = find_servant(call->in.adapter, call->in.conn, name);
+	if (KP_UNLIKELY(!call->in.servant)) {
+		kp_call_fail(call, KP_RET_NOSERVANT, "there is no servant %.*s here",
+		             KP_STR_ARG(name));
+		return;
+	}
+	const struct kp_interface *interface = call->in.servant->interface;
+	int index = interface->find(call->in.packet.function);
+	call->in.function = index < 0 ? NULL : &interface->functions[index];
+}
+
+static void refuse(struct kp_call *call)
+{
+	kp_call_fail(call, KP_RET_OVERLOAD, "%d calls are in progress already",
+	             call->in.adapter->calls);
+	KP_COUNT(call->in.adapter->stats.refused_overload, 1);
+}
+
+static void begin(struct kp_call *call, const struct arrival *arrival)
+{
+	struct server_loop *loop = arrival->adapter->loop;
+	struct kp_call_in *in = &call->in;
+	in->loop = loop;
+	in->adapter = arrival->adapter;
+	in->conn = arrival->conn;
+	in->udp = arrival->udp;
+	if (!arrival->conn)
+		in->peer = arrival->peer;
+	in->block = kp_block_ref(arrival->block);
+	in->servant = NULL;
+	in->function = NULL;
+	in->answer = NULL;
+	in->fail_code = 0;
+	in->fail_text = (struct kp_str){0};
+	call->out.timeout_ms = 0;
+	int32_t timeout_ms = in->packet.timeout_ms;
+	call->deadline_ns = timeout_ms > 0
+	                            ? kp_loop_now(loop->loop) + (int64_t)timeout_ms * KP_NS_PER_MS
+	                            : KP_NS_NEVER;
+	loop->calls++;
+	in->adapter->calls++;
+	if (in->conn)
+		in->conn->calls++;
+}
+
+static void reject_packet(const struct arrival *arrival)
+{
+	if (arrival->conn)
+		kp_conn_close(&arrival->conn->conn, KP_CLOSE_BAD_FRAME);
+	else
+		KP_COUNT(arrival->adapter->stats.datagrams_dropped, 1);
+}
+
+void server_dispatch(const struct arrival *arrival)
+{
+	struct server_loop *loop = arrival->adapter->loop;
+	struct kp_call *call = take_call(loop);
+	if (KP_UNLIKELY(!call)) {
+		if (arrival->conn)
+			kp_conn_close(&arrival->conn->conn, KP_CLOSE_NOMEM);
+		return;
+	}
+	if (KP_UNLIKELY(kp_request_packet_decode(arrival->packet, &call->arena, &call->in.packet) !=
+	                KP_OK)) {
+		give_call(loop, call);
+		reject_packet(arrival);
+		return;
+	}
+	KP_COUNT(arrival->adapter->stats.requests, 1);
+	bool is_full = arrival->adapter->calls >= arrival->adapter->adapter->options.queue_max;
+	begin(call, arrival);
+	if (KP_UNLIKELY(is_full))
+		refuse(call);
+	else
+		look_up(call);
+	if (KP_LIKELY(call->in.fail_code == 0) &&
+	    KP_LIKELY(kp_loop_enter(loop->loop, run, call) == KP_OK))
+		return;
+	if (call->in.fail_code == 0)
+		refuse(call);
+	finish(call);
+	release(call);
+}

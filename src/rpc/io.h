@@ -1,0 +1,57 @@
+// io.h - the buffers that one loop's connections share, so that an idle connection owns none.
+//
+// Bytes are received into blocks. A block is counted: the reader holds one reference, each call
+// whose arguments look into it another; only when all are gone is it used again. All of it belongs
+// to one loop.
+#pragma once
+
+#include "kipp/buf.h"
+#include "os/loop.h"
+
+enum {
+	KP_BLOCK_SIZE = 64 << 10
+};
+
+struct kp_block {
+	struct kp_io *io;
+	struct kp_block *next; // in the free list
+	size_t refs;
+	size_t len; // bytes in use
+	size_t cap;
+	uint8_t *data; // owned
+};
+
+enum {
+	KP_IO_BUFS_MAX = 32,
+	KP_IO_BLOCKS_MAX = 16
+};
+
+struct kp_io {
+	struct kp_loop *loop;      // borrowed
+	struct kp_block *receiver; // the block that is read into; NULL: none yet
+	struct kp_block *free_blocks;
+	int free_block_count;
+	struct kp_buf free_bufs[KP_IO_BUFS_MAX];
+	int free_buf_count;
+};
+
+void kp_io_init(struct kp_io *io, struct kp_loop *loop);
+// kp_io_fini frees all but the blocks that somebody still holds; there must be none.
+void kp_io_fini(struct kp_io *io);
+
+// kp_io_receiver returns a block with a fair amount of room behind its `len`, or NULL when out of
+// memory. The caller reads there and says with kp_io_received how much it got, once it has handed
+// the bytes on.
+struct kp_block *kp_io_receiver(struct kp_io *io);
+void kp_io_received(struct kp_io *io, size_t size);
+
+// kp_block_new makes a block of its own for a large message. NULL when out of memory.
+struct kp_block *kp_block_new(struct kp_io *io, size_t cap);
+// kp_block_grow makes room for `cap` bytes in a block that nobody else holds.
+bool kp_block_grow(struct kp_block *block, size_t cap);
+struct kp_block *kp_block_ref(struct kp_block *block);
+void kp_block_unref(struct kp_block *block);
+
+// kp_io_take_buf and kp_io_give_buf lend send buffers.
+struct kp_buf kp_io_take_buf(struct kp_io *io);
+void kp_io_give_buf(struct kp_io *io, struct kp_buf *buf);

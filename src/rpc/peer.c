@@ -1,0 +1,262 @@
+// peer.c - a client's connections.
+#include "rpc/client_internal.h"
+
+#include "base/assert.h"
+#include "os/clock.h"
+
+static const size_t client_backlog_max = (size_t)256 << 20;
+
+struct peer *peer_find(struct client_loop *loop, const struct target *target)
+{
+	KP_LIST_EACH (&loop->peers, link, following) {
+		struct peer *peer = KP_CONTAINER(link, struct peer, link);
+		if (target_equal(&peer->target, target))
+			return peer;
+	}
+	struct peer *peer = kp_new(struct peer);
+	if (!peer)
+		return NULL;
+	peer->loop = loop;
+	peer->target = *target;
+	kp_list_push(&loop->peers, &peer->link);
+	return peer;
+}
+
+// retire lets a connection finish its requests and then hang up.
+static void retire(struct client_conn *conn)
+{
+	if (conn->peer && conn->peer->conn == conn)
+		conn->peer->conn = NULL;
+	conn->peer = NULL;
+	if (kp_list_is_empty(&conn->requests))
+		kp_conn_close(&conn->conn, KP_CLOSE_BY_US);
+}
+
+void peer_leave(struct peer *peer)
+{
+	if (--peer->routes > 0)
+		return;
+	if (peer->conn)
+		retire(peer->conn);
+	KP_LIST_EACH (&peer->loop->conns, link, following) {
+		struct client_conn *conn = KP_CONTAINER(link, struct client_conn, link);
+		if (conn->peer == peer)
+			conn->peer = NULL;
+	}
+	kp_list_remove(&peer->link);
+	kp_free(peer);
+}
+
+// --- events of a connection
+
+static void reap(struct kp_deferred *deferred)
+{
+	struct client_conn *conn = KP_CONTAINER(deferred, struct client_conn, reap);
+	kp_list_remove(&conn->link);
+	kp_free(conn);
+}
+
+// say_hello tells a server of ours that this client understands its notice that it is going; others
+// answer nothing to a one-way ping. Source: contract B.11.
+static void say_hello(struct client_conn *conn)
+{
+	struct kp_link *first = kp_list_first(&conn->requests);
+	if (!first || conn->conn.is_udp)
+		return;
+	struct kp_request *request = KP_CONTAINER(first, struct kp_request, link);
+	struct kp_request_packet ping = {
+	        .version = KP_PACKET_TARS,
+	        .packet_type = KP_PACKET_ONEWAY,
+	        .request_id = INT32_MAX,
+	        .servant = kp_str(request->route->proxy->object),
+	        .function = kp_str("tars_ping"),
+	};
+	(void)kp_request_packet_encode(kp_conn_out(&conn->conn), &ping);
+}
+
+static void on_open(struct kp_conn *base)
+{
+	struct client_conn *conn = KP_CONTAINER(base, struct client_conn, conn);
+	kp_timer_stop(&conn->opening);
+	say_hello(conn);
+	KP_LIST_EACH (&conn->requests, link, following) {
+		request_write(KP_CONTAINER(link, struct kp_request, link), conn);
+	}
+}
+
+static bool is_notice(const struct kp_response_packet *packet)
+{
+	return kp_str_equal(packet->reason, kp_str("_reconnect_"));
+}
+
+static void on_frame(struct kp_conn *base, struct kp_bytes bytes, struct kp_block *block)
+{
+	struct client_conn *conn = KP_CONTAINER(base, struct client_conn, conn);
+	struct kp_response_packet packet;
+	if (kp_response_packet_decode(bytes, NULL, &packet) != KP_OK) {
+		kp_conn_close(base, KP_CLOSE_BAD_FRAME);
+		return;
+	}
+	if (conn->peer)
+		kp_health_on_answer(&conn->peer->health);
+	if (KP_UNLIKELY(packet.request_id == 0)) {
+		if (is_notice(&packet))
+			retire(conn);
+		return;
+	}
+	request_answered(conn->loop, conn, &packet, block);
+	if (KP_UNLIKELY(!conn->peer) && kp_list_is_empty(&conn->requests))
+		kp_conn_close(base, KP_CLOSE_BY_US);
+}
+
+static void mark_stale(struct client_loop *loop, const struct peer *peer)
+{
+	for (size_t i = 0; i < loop->routes.len; i++) {
+		struct route *route = loop->routes.ptr[i];
+		for (size_t p = 0; route && p < route->healths.len; p++)
+			if (route->healths.ptr[p] == &peer->health)
+				route->is_stale = true;
+	}
+}
+
+static bool is_fault(const struct client_conn *conn, enum kp_close_reason reason)
+{
+	if (reason == KP_CLOSE_BY_US)
+		return false;
+	// An orderly end is no fault unless it leaves requests without an answer.
+	return reason != KP_CLOSE_BY_PEER || !kp_list_is_empty(&conn->requests);
+}
+
+static void on_close(struct kp_conn *base, enum kp_close_reason reason)
+{
+	struct client_conn *conn = KP_CONTAINER(base, struct client_conn, conn);
+	struct client_loop *loop = conn->loop;
+	kp_timer_stop(&conn->opening);
+	struct peer *peer = conn->peer;
+	if (peer && peer->conn == conn)
+		peer->conn = NULL;
+	if (peer && is_fault(conn, reason)) {
+		kp_health_on_broken(&peer->health, kp_loop_now(loop->loop));
+		mark_stale(loop, peer);
+	}
+	conn->peer = NULL;
+	kp_loop_defer(loop->loop, &conn->reap);
+	for (struct kp_link *link; (link = kp_list_pop(&conn->requests)) != NULL;)
+		request_lost(KP_CONTAINER(link, struct kp_request, link), conn, reason);
+}
+
+static const struct kp_conn_ops conn_ops = {on_open, on_frame, on_close};
+
+// --- opening
+
+// close_unopened ends a connection that has no socket yet.
+static void close_unopened(struct client_conn *conn, enum kp_close_reason reason)
+{
+	kp_resolve_cancel(conn->resolve);
+	conn->resolve = NULL;
+	conn->is_new = false;
+	conn->conn.state = KP_CONN_CLOSED;
+	on_close(&conn->conn, reason);
+}
+
+static void on_opening_timer(struct kp_timer *timer)
+{
+	struct client_conn *conn = KP_CONTAINER(timer, struct client_conn, opening);
+	if (conn->is_new)
+		close_unopened(conn, KP_CLOSE_CONNECT);
+	else
+		kp_conn_close(&conn->conn, KP_CLOSE_CONNECT);
+}
+
+static kp_err open_socket(struct client_conn *conn, const struct kp_address *address)
+{
+	int fd = -1;
+	conn->conn.peer = *address;
+	kp_err err = kp_sock_connect(address, conn->conn.is_udp, &fd);
+	if (err == KP_OK)
+		err = kp_conn_open(&conn->conn, &conn->loop->io, fd, KP_CONN_CONNECTING);
+	if (err == KP_OK)
+		conn->is_new = false;
+	return err;
+}
+
+static void on_resolved(void *arg, kp_err err, const struct kp_address *address)
+{
+	struct client_conn *conn = arg;
+	conn->resolve = NULL;
+	if (err != KP_OK || open_socket(conn, address) != KP_OK)
+		close_unopened(conn, KP_CLOSE_CONNECT);
+}
+
+static void on_refused(struct kp_timer *timer)
+{
+	close_unopened(KP_CONTAINER(timer, struct client_conn, opening), KP_CLOSE_CONNECT);
+}
+
+static kp_err start_opening(struct client_conn *conn)
+{
+	struct kp_loop *loop = conn->loop->loop;
+	const struct target *target = &conn->peer->target;
+	struct kp_address address;
+	int64_t limit_ns = conn->loop->client->connect_timeout_ms * (int64_t)KP_NS_PER_MS;
+	conn->opening.on_timer = on_opening_timer;
+	kp_err err = kp_timer_start(loop, &conn->opening, kp_clock_ns() + limit_ns);
+	if (err != KP_OK)
+		return err;
+	if (kp_address_parse(target->host, target->port, &address) != KP_OK)
+		return kp_resolve_start(loop, target->host, target->port, on_resolved, conn,
+		                        &conn->resolve);
+	if (open_socket(conn, &address) == KP_OK)
+		return KP_OK;
+	// Refused on the spot: told like any other failure, later, so that nobody is called back
+	// inside a call.
+	conn->opening.on_timer = on_refused;
+	return kp_timer_start(loop, &conn->opening, 0);
+}
+
+struct client_conn *peer_conn(struct peer *peer)
+{
+	if (KP_LIKELY(peer->conn != NULL))
+		return peer->conn;
+	struct client_loop *loop = peer->loop;
+	struct client_conn *conn = kp_new(struct client_conn);
+	if (!conn)
+		return NULL;
+	*conn = (struct client_conn){
+	        .conn = {.ops = &conn_ops,
+	                 .is_udp = peer->target.is_udp,
+	                 .state = KP_CONN_CONNECTING,
+	                 .io = &loop->io,
+	                 .frame_size_max = loop->client->frame_size_max,
+	                 .backlog_size_max = client_backlog_max},
+	        .loop = loop,
+	        .peer = peer,
+	        .reap = {.run = reap},
+	        .is_new = true,
+	};
+	kp_list_init(&conn->requests);
+	if (start_opening(conn) != KP_OK) {
+		kp_timer_stop(&conn->opening);
+		kp_free(conn);
+		return NULL;
+	}
+	kp_list_push(&loop->conns, &conn->link);
+	peer->conn = conn;
+	return conn;
+}
+
+void client_conns_close(struct client_loop *loop)
+{
+	KP_LIST_EACH (&loop->conns, link, following) {
+		struct client_conn *conn = KP_CONTAINER(link, struct client_conn, link);
+		if (conn->is_new)
+			close_unopened(conn, KP_CLOSE_BY_US);
+		else
+			kp_conn_close(&conn->conn, KP_CLOSE_BY_US);
+	}
+	KP_LIST_EACH (&loop->conns, dead, next_dead) {
+		struct client_conn *conn = KP_CONTAINER(dead, struct client_conn, link);
+		kp_loop_undefer(&conn->reap);
+		reap(&conn->reap);
+	}
+}

@@ -1,0 +1,125 @@
+// server_internal.h - the inside of a server: adapters, loops, connections.
+//
+// Adapters and servants are fixed once the server runs, so that the loops read them without locks.
+// A connection, its calls and its counters belong to one loop.
+#pragma once
+
+#include "base/map.h"
+#include "base/vec.h"
+#include "kipp/server.h"
+#include "os/thread.h"
+#include "os/wait.h"
+#include "rpc/call_internal.h"
+#include "rpc/conn.h"
+#include "tars/endpoint.h"
+
+struct servant {
+	struct kp_str name; // owned; "App.Server.Obj"
+	const struct kp_interface *interface;
+	const void *ops;
+	void *user;
+};
+
+struct adapter {
+	struct kp_server *server;
+	int index;
+	struct kp_adapter_options options; // its texts are not kept
+	char *endpoint_text;               // owned
+	struct kp_address address;
+	int64_t idle_ns; // 0: no limit
+	bool is_udp;
+	int fd;                     // owned; listens, or receives datagrams
+	struct kp_map servants;     // name -> struct servant, owned
+	const struct servant *only; // the servant, if there is one
+};
+
+// Counters are written by one loop and read by anybody, so they are stored whole but never locked.
+#define KP_COUNT(counter, n) \
+	__atomic_store_n(&(counter), (counter) + (uint64_t)(n), __ATOMIC_RELAXED)
+
+// adapter_loop is an adapter's share of one loop.
+struct adapter_loop {
+	struct kp_adapter_stats stats;
+	struct kp_watch *watch; // of the listener or the UDP socket, on the first loop
+	struct kp_timer pause;  // accepting again after descriptors ran out
+	struct udp_port *udp;   // owned
+	struct adapter *adapter;
+	struct server_loop *loop;
+	int calls; // in progress
+};
+
+struct server_loop {
+	struct kp_server *server;
+	int index;
+	struct kp_loop *loop; // owned
+	struct kp_io io;
+	pthread_t thread;
+	bool is_started;
+	struct adapter_loop *adapters; // owned; one per adapter
+	struct kp_list conns;          // longest silent first
+	struct kp_list dead;           // closed connections with calls left
+	struct kp_list free_calls;
+	int free_call_count;
+	int conn_count; // atomic; read by the loop that accepts
+	int calls;      // in progress
+	struct kp_timer sweep;
+	struct kp_task drain;
+	bool is_draining;
+	bool is_ending; // draining is over; only fibers are awaited
+	int64_t drain_since_ns;
+	int64_t drain_until_ns;
+};
+
+struct server_conn {
+	struct kp_conn conn;
+	struct kp_link link; // in the loop's conns or dead
+	struct server_loop *loop;
+	struct adapter_loop *adapter;
+	int calls; // in progress
+	int64_t active_ns;
+	uint64_t written_seen; // by the last sweep
+	bool takes_notices; // it sent a one-way tars_ping: it knows what an answer nobody asked for
+	                    // is
+	const struct servant *last_servant; // of the last request: a connection mostly asks one
+	struct kp_deferred reap;
+};
+
+struct kp_server {
+	char *application; // owned or NULL
+	char *name;        // owned or NULL
+	int loop_count;
+	bool is_running;
+	struct server_loop *loops; // owned; made by start
+	KP_VEC(struct adapter *) adapters;
+};
+
+// accept.c
+kp_err server_accept_start(struct adapter_loop *adapter);
+void server_accept_stop(struct adapter_loop *adapter);
+void server_conn_unref_call(struct server_conn *conn);
+void server_sweep(struct server_loop *loop, int64_t now_ns);
+void server_drain_conns(struct server_loop *loop);
+// server_is_drained tells whether no connection has anything left to do for us.
+bool server_is_drained(const struct server_loop *loop);
+void server_close_conns(struct server_loop *loop);
+// server_reap_all frees closed connections that the loop did not get to.
+void server_reap_all(struct server_loop *loop);
+
+// udp.c
+kp_err server_udp_start(struct adapter_loop *adapter);
+void server_udp_stop(struct adapter_loop *adapter);
+void server_udp_free(struct adapter_loop *adapter);
+void server_udp_answer(struct udp_port *udp, const struct kp_address *peer);
+struct kp_buf *server_udp_out(struct udp_port *udp);
+
+// dispatch.c
+struct arrival {
+	struct adapter_loop *adapter;
+	struct server_conn *conn; // NULL: it came by UDP
+	struct udp_port *udp;
+	struct kp_address peer; // of UDP
+	struct kp_bytes packet;
+	struct kp_block *block;
+};
+void server_dispatch(const struct arrival *arrival);
+void server_free_calls(struct server_loop *loop);
