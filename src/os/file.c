@@ -391,3 +391,32 @@ kp_err kp_file_free_space(const char *path, int64_t *ret)
 	*ret = (int64_t)(space.f_bavail * space.f_frsize);
 	return KP_OK;
 }
+
+static bool copy_all(int from, int to)
+{
+	uint8_t *block = kp_alloc(READ_STEP);
+	ssize_t got = 0;
+	bool is_ok = block && ftruncate(to, 0) == 0;
+	while (is_ok && ((got = read(from, block, READ_STEP)) > 0 || (got < 0 && errno == EINTR)))
+		is_ok = got < 0 || write_all(to, block, (size_t)got);
+	kp_free(block);
+	return is_ok && got == 0;
+}
+
+kp_err kp_file_copy(const char *from, const char *to, struct kp_why *why)
+{
+	kp_cleanup(closep) int source = open(from, O_RDONLY | O_CLOEXEC);
+	if (source < 0)
+		return fail(why, "open", from);
+	kp_cleanup(closep) int target = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (target < 0 || !copy_all(source, target))
+		return fail(why, "write", to);
+	return KP_OK;
+}
+
+kp_err kp_file_empty(const char *path, struct kp_why *why)
+{
+	if (truncate(path, 0) < 0)
+		return fail(why, "empty", path);
+	return KP_OK;
+}

@@ -89,3 +89,8 @@ char *kp_file_path(const char *format, ...) KP_PRINTF(1, 2);
 
 // kp_file_format prints into `size` bytes; LIMIT: it did not fit.
 kp_err kp_file_format(char *text, size_t size, const char *format, ...) KP_PRINTF(3, 4);
+
+// kp_file_copy copies a file's content to `to`, which it makes or overwrites; not flushed to disk.
+kp_err kp_file_copy(const char *from, const char *to, struct kp_why *why);
+// kp_file_empty cuts a file to nothing; who appends to it goes on from its start.
+kp_err kp_file_empty(const char *path, struct kp_why *why);

@@ -85,3 +85,7 @@ int kp_proc_kill_env(const char *pair);
 int kp_proc_self(void);
 // kp_proc_environ is our own environment, "K=V" and NULL-terminated.
 const char *const *kp_proc_environ(void);
+
+// kp_proc_boot_id writes what names this boot of the machine; start times mean nothing in another
+// one. Empty when the kernel does not tell.
+void kp_proc_boot_id(char text[40]);

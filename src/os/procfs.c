@@ -219,3 +219,14 @@ int kp_proc_kill_env(const char *pair)
 	kp_proc_find_env(name, kill_match, &hunt);
 	return hunt.count;
 }
+
+void kp_proc_boot_id(char text[40])
+{
+	kp_cleanup(buf_finip) struct kp_buf content = {0};
+	text[0] = '\0';
+	if (kp_file_read_at("/proc/sys/kernel/random/boot_id", 0, 64, &content, NULL) != KP_OK)
+		return;
+	struct kp_str id = kp_str_trim(kp_buf_str(&content));
+	if (kp_file_format(text, 40, "%.*s", KP_STR_ARG(id)) != KP_OK)
+		text[0] = '\0';
+}
