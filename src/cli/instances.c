@@ -5,6 +5,7 @@
 #include "os/clock.h"
 
 #include <inttypes.h>
+#include <signal.h>
 
 enum {
 	CRASHES_MAX = 3, // restarts while waiting, after which waiting is in vain
@@ -263,6 +264,13 @@ static bool look_once(struct waiting *waiting, int *ret_code)
 	return false;
 }
 
+static bool has_signal(const struct instances_wait *wait)
+{
+	sigset_t waiting;
+	return wait->ends_with_signal && sigpending(&waiting) == 0 &&
+	       (sigismember(&waiting, SIGINT) == 1 || sigismember(&waiting, SIGTERM) == 1);
+}
+
 int instances_wait(struct remote *remote, const struct instances_wait *wait)
 {
 	struct waiting waiting = {
@@ -273,6 +281,8 @@ int instances_wait(struct remote *remote, const struct instances_wait *wait)
 	};
 	int code;
 	while (!look_once(&waiting, &code)) {
+		if (has_signal(wait))
+			return CLI_INTERRUPTED;
 		code = wait_for_news(&waiting);
 		if (code != CLI_OK)
 			break;

@@ -32,6 +32,7 @@ struct instances_wait {
 	enum instances_goal goal;
 	int64_t timeout_s;
 	struct instances_marks before; // for GOAL_RESTARTED
+	bool ends_with_signal; // a waiting SIGINT or SIGTERM, which are blocked, ends the wait
 };
 
 // instances_now notes who runs now.
@@ -39,5 +40,5 @@ struct instances_marks instances_now(struct cli *cli, const struct kipp_Instance
 
 // instances_wait returns once the goal is reached (CLI_OK), cannot be reached any more (CLI_FAILED)
 // or the time is up (CLI_UNREACHABLE); in the last two cases it has said which instance is why, and
-// shown the end of its log.
+// shown the end of its log. CLI_INTERRUPTED: a signal waits.
 int instances_wait(struct remote *remote, const struct instances_wait *wait);

@@ -87,41 +87,43 @@ static const char *server_of(struct target *target)
 	return cli_terminated(target->cli, (struct kp_str){target->object, len});
 }
 
-// Without an endpoint the reason is with the platform: it knows no such server, or none that runs.
-static int fail_without_endpoint(struct target *target)
+// ask_platform looks for the reason with the platform: no controller answers, or it knows no such
+// server. Returns CLI_OK when neither is so.
+static int ask_platform(struct target *target)
 {
 	struct remote remote;
 	int code = remote_open(target->cli, target->args, &remote);
 	if (code != CLI_OK)
 		return code;
 	struct kipp_InstanceView_list list;
-	const char *server = server_of(target);
-	code = remote_list(&remote, server, &list);
+	code = remote_list(&remote, server_of(target), &list);
 	remote_close(&remote);
+	return code;
+}
+
+static int fail_unreachable(struct target *target, kp_err err)
+{
+	struct cli *cli = target->cli;
+	const char *object = kp_proxy_object(target->proxy), *server = server_of(target);
+	if (strchr(object, '@'))
+		return cli_fail(cli, CLI_UNREACHABLE, "%s cannot be reached: %s", object,
+		                kp_err_text(err));
+	int code = ask_platform(target);
 	if (code != CLI_OK)
 		return code;
-	return cli_fail(target->cli, CLI_UNREACHABLE,
-	                "no instance of %s serves %s now; see 'kipp ps %s'", server, target->object,
-	                server);
+	return cli_fail(cli, CLI_UNREACHABLE, "no instance of %s serves %s now; see 'kipp ps %s'",
+	                server, object, server);
 }
 
 int target_fail(struct target *target, const char *function, kp_err err)
 {
 	struct cli *cli = target->cli;
 	struct kp_str reason = kp_call_reason(target->call);
-	bool is_direct = strchr(kp_proxy_object(target->proxy), '@') != NULL;
 	switch (err) {
 	case KP_ERR_NOENDPOINT:
-		if (!is_direct)
-			return fail_without_endpoint(target);
-		return cli_fail(cli, CLI_UNREACHABLE, "%s has no endpoint that can be called",
-		                kp_proxy_object(target->proxy));
 	case KP_ERR_CONNECT:
 	case KP_ERR_CLOSED:
-		return cli_fail(cli, CLI_UNREACHABLE, "%s cannot be reached: %s%s%s",
-		                kp_proxy_object(target->proxy), kp_err_text(err),
-		                is_direct ? "" : "; see 'kipp ps ",
-		                is_direct ? "" : cli_text(cli, "%s'", server_of(target)));
+		return fail_unreachable(target, err);
 	case KP_ERR_TIMEOUT:
 		return cli_fail(cli, CLI_UNREACHABLE,
 		                "%s did not answer '%s' in time; --timeout gives it longer",

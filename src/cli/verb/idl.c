@@ -1,6 +1,7 @@
 // idl.c - `kipp idl`: the compiler behind the flags of the command.
 #include "idl/idl.h"
 #include "cli/verbs.h"
+#include "os/file.h"
 
 int verb_idl(struct cli *cli, const struct args *args)
 {
@@ -15,7 +16,11 @@ int verb_idl(struct cli *cli, const struct args *args)
 		words[count++] = (char *)"-I";
 		words[count++] = (char *)dir;
 	}
-	for (int i = 0; i < args->operand_count; i++)
+	for (int i = 0; i < args->operand_count; i++) {
+		if (!kp_file_exists(args->operands[i]))
+			return cli_fail(cli, CLI_NOTFOUND, "there is no file '%s'",
+			                args->operands[i]);
 		words[count++] = (char *)args->operands[i];
+	}
 	return kp_idl_run("kipp idl", count, words);
 }

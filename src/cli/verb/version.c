@@ -25,5 +25,6 @@ int verb_version(struct cli *cli, const struct args *args)
 	row[1] = commit;
 	row[2] = KIPP_BUILD;
 	row[3] = __VERSION__;
-	return table_print(cli, &table, table_format_of(args));
+	enum table_format format = table_format_of(args);
+	return table_print(cli, &table, format == TABLE_JSON ? TABLE_JSON_LINES : format);
 }
