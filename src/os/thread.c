@@ -40,6 +40,13 @@ int kp_signals_wait(void)
 	return number;
 }
 
+void kp_signals_release(void)
+{
+	sigset_t set;
+	fill(&set);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 void kp_signals_raise(int number)
 {
 	kill(getpid(), number);

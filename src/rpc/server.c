@@ -148,6 +148,8 @@ kp_err kp_server_listen(struct kp_server *server, const struct kp_adapter_option
 
 const char *kp_server_endpoint(const struct kp_server *server, int adapter)
 {
+	if (adapter < 0 || (size_t)adapter >= server->adapters.len)
+		return NULL;
 	return server->adapters.ptr[adapter]->endpoint_text;
 }
 

@@ -1,0 +1,150 @@
+// admin.c - the agent's side of a server: the commands it gives, and word to it that we live.
+//
+// It has a thread of its own, so that a handler that holds a loop does not make the server look
+// dead.
+#include "app/app_internal.h"
+
+#include "base/text.h"
+#include "base/try.h"
+#include "interfaces/admin.h"
+#include "interfaces/node.h"
+#include "kipp/version.h"
+#include "os/clock.h"
+#include "os/proc.h"
+#include "os/wait.h"
+#include "rpc/background.h"
+
+static const int64_t beat_ns = KP_NS_PER_S;
+
+// --- commands: contract F.9
+
+static void on_shutdown(struct kp_call *call)
+{
+	kp_app_stop(kp_call_user(call));
+}
+
+static int64_t on_get_pid(struct kp_call *call)
+{
+	return kp_proc_self();
+}
+
+static struct kp_str view_version(struct kp_call *call, struct kp_app *app, struct kp_str rest)
+{
+	return kp_str("kipp " KP_VERSION_TEXT);
+}
+
+static struct kp_str set_log_level(struct kp_call *call, struct kp_app *app, struct kp_str rest)
+{
+	enum kp_log_level level;
+	if (!app_log_level_parse(rest, &level))
+		return kp_call_format(call, "'%.*s' is none of DEBUG INFO WARN ERROR",
+		                      KP_STR_ARG(rest));
+	__atomic_store_n(&app->log_level, (int)level, __ATOMIC_RELAXED);
+	return kp_call_format(call, "set log level [%s] ok", app_log_level_name(level));
+}
+
+static struct kp_str view_status(struct kp_call *call, struct kp_app *app, struct kp_str rest)
+{
+	struct kp_str text = kp_call_format(call, "%s, pid %d\n", app->name, kp_proc_self());
+	for (int i = 0; kp_server_endpoint(app->server, i); i++) {
+		struct kp_adapter_stats stats;
+		kp_server_stats(app->server, i, &stats);
+		text = kp_call_format(
+		        call,
+		        "%.*s%s: %llu connections, %llu requests, %llu answers, %llu refused\n",
+		        KP_STR_ARG(text), kp_server_endpoint(app->server, i),
+		        (unsigned long long)stats.connections_open,
+		        (unsigned long long)stats.requests, (unsigned long long)stats.answers,
+		        (unsigned long long)stats.refused_overload);
+	}
+	return text;
+}
+
+static struct kp_str help(struct kp_call *call, struct kp_app *app, struct kp_str rest);
+
+static const struct command {
+	const char *name;
+	struct kp_str (*run)(struct kp_call *call, struct kp_app *app, struct kp_str rest);
+	const char *what;
+} commands[] = {
+        {"tars.help", help, "this list"},
+        {"tars.viewversion", view_version, "the version of Kipp"},
+        {"tars.viewstatus", view_status, "adapters and their counters"},
+        {"tars.setloglevel", set_log_level, "DEBUG, INFO, WARN or ERROR"},
+};
+
+enum {
+	COMMAND_COUNT = sizeof(commands) / sizeof(*commands)
+};
+
+static struct kp_str help(struct kp_call *call, struct kp_app *app, struct kp_str rest)
+{
+	struct kp_str text = kp_str("");
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		text = kp_call_format(call, "%.*s%s: %s\n", KP_STR_ARG(text), commands[i].name,
+		                      commands[i].what);
+	return text;
+}
+
+static struct kp_str on_notify(struct kp_call *call, struct kp_str line)
+{
+	line = kp_str_trim(line);
+	size_t end = kp_str_find(line, ' ');
+	struct kp_str name = kp_str_sub(line, 0, end);
+	struct kp_str rest = kp_str_trim(kp_str_sub(line, end, line.len));
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (kp_str_equal(name, kp_str(commands[i].name)))
+			return commands[i].run(call, kp_call_user(call), rest);
+	return kp_call_format(call, "there is no command '%.*s'; tars.help lists them",
+	                      KP_STR_ARG(name));
+}
+
+static const struct tars_AdminF_ops ops = {
+        .shutdown = on_shutdown,
+        .notify = on_notify,
+        .getPid = on_get_pid,
+};
+
+// --- heartbeats: contract F.8
+
+static void beat(void *arg)
+{
+	struct kp_app *app = arg;
+	struct kp_loop *loop = kp_loop_current();
+	struct tars_ServerInfo info = {
+	        .application = app->application,
+	        .serverName = app->server_name,
+	        .pid = kp_proc_self(),
+	};
+	(void)tars_ServerF_reportVersion_oneway(app->node, app->application, app->server_name,
+	                                        kp_str("kipp " KP_VERSION_TEXT));
+	do
+		(void)tars_ServerF_keepAlive_oneway(app->node, &info);
+	while (kp_sleep_until(loop, kp_clock_ns() + beat_ns) == KP_OK);
+}
+
+kp_err app_admin_open(struct kp_app *app, struct kp_why *why)
+{
+	KP_TRY(kp_server_open(&(struct kp_server_options){.threads = 1}, &app->admin, why));
+	struct kp_str node = kp_app_config(app, "/tars/application/server<node>");
+	if (node.len > 0) {
+		struct kp_str text = kp_arena_str(app->arena, node);
+		app->node = text.ptr ? tars_ServerF_proxy(app->client, text.ptr) : NULL;
+		if (!app->node)
+			return kp_why_set(why, KP_ERR_NOMEM, "out of memory");
+	}
+	struct kp_str local =
+	        kp_arena_str(app->arena, kp_app_config(app, "/tars/application/server<local>"));
+	if (local.len == 0)
+		return KP_OK;
+	int adapter;
+	KP_TRY(kp_server_listen(app->admin, &(struct kp_adapter_options){.endpoint = local.ptr},
+	                        &adapter, why));
+	return kp_server_serve(app->admin, adapter, "AdminObj", &tars_AdminF_interface, &ops, app);
+}
+
+kp_err app_admin_start(struct kp_app *app)
+{
+	KP_TRY(kp_server_start(app->admin));
+	return app->node ? kp_server_spawn(app->admin, beat, app) : KP_OK;
+}

@@ -1,0 +1,262 @@
+// app.c - a server program's life.
+#include "app/app_internal.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "base/try.h"
+#include "os/file.h"
+#include "os/thread.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+	GRACE_DEFAULT_MS = 5000,
+	GRACE_MAX_MS = 60000,
+};
+
+// --- opening
+
+static kp_err read_config(struct kp_app *app, struct kp_why *why)
+{
+	if (!app->options.config)
+		return KP_OK;
+	struct kp_buf text = {0};
+	kp_err err = kp_file_read(app->options.config, KP_CONF_SIZE_MAX, &text, why);
+	struct kp_why where = {""};
+	if (err == KP_OK) {
+		err = kp_conf_parse(&app->conf, kp_buf_str(&text), &where);
+		if (err != KP_OK)
+			kp_why_set(why, err, "%.200s:%.280s", app->options.config, where.text);
+	}
+	kp_buf_fini(&text);
+	return err;
+}
+
+struct kp_str kp_app_config(const struct kp_app *app, const char *path)
+{
+	struct kp_str value = {0};
+	kp_conf_get(&app->conf, path, &value);
+	return value;
+}
+
+static int config_number(const struct kp_app *app, const char *path, int fallback, int max)
+{
+	int64_t number;
+	if (kp_str_i64(kp_str_trim(kp_app_config(app, path)), 0, max, &number) != KP_OK)
+		return fallback;
+	return (int)number;
+}
+
+static kp_err find_name(struct kp_app *app, struct kp_why *why)
+{
+	app->application = kp_app_config(app, "/tars/application/server<app>");
+	app->server_name = kp_app_config(app, "/tars/application/server<server>");
+	if (app->options.name) {
+		struct kp_str name = kp_str(app->options.name);
+		size_t dot = kp_str_find(name, '.');
+		if (dot == 0 || dot + 1 >= name.len)
+			return kp_why_set(why, KP_ERR_INVALID, "--name is App.Server, not '%s'",
+			                  app->options.name);
+		app->application = kp_str_sub(name, 0, dot);
+		app->server_name = kp_str_sub(name, dot + 1, name.len);
+	}
+	if (app->application.len == 0 || app->server_name.len == 0)
+		return kp_why_set(
+		        why, KP_ERR_INVALID,
+		        "who this is is not said: give --name App.Server, or --config=FILE");
+	app->application = kp_arena_str(app->arena, app->application);
+	app->server_name = kp_arena_str(app->arena, app->server_name);
+	app->name = kp_arena_format(app->arena, "%.*s.%.*s", KP_STR_ARG(app->application),
+	                            KP_STR_ARG(app->server_name))
+	                    .ptr;
+	struct kp_str path = kp_app_config(app, "/tars/application/server<datapath>");
+	bool has_slash = kp_str_ends_with(path, kp_str("/"));
+	app->data_path = path.len == 0 ? "./"
+	                               : kp_arena_format(app->arena, "%.*s%s", KP_STR_ARG(path),
+	                                                 has_slash ? "" : "/")
+	                                         .ptr;
+	return app->name && app->data_path ? KP_OK : kp_why_set(why, KP_ERR_NOMEM, "out of memory");
+}
+
+static const char *set_of(const struct kp_app *app)
+{
+	struct kp_str enabled = kp_str_trim(kp_app_config(app, "/tars/application<enableset>"));
+	if (!kp_str_equal(enabled, kp_str("y")) && !kp_str_equal(enabled, kp_str("Y")))
+		return NULL;
+	return kp_arena_str(app->arena,
+	                    kp_str_trim(kp_app_config(app, "/tars/application<setdivision>")))
+	        .ptr;
+}
+
+static kp_err open_client(struct kp_app *app, struct kp_why *why)
+{
+	const char *locator = app->options.locator;
+	if (!locator)
+		locator = kp_arena_str(app->arena,
+		                       kp_app_config(app, "/tars/application/client<locator>"))
+		                  .ptr;
+	return kp_client_open(
+	        &(struct kp_client_options){
+	                .locator = locator,
+	                .timeout_ms = config_number(
+	                        app, "/tars/application/client<sync-invoke-timeout>", 0, 3600000),
+	                .connect_timeout_ms = config_number(
+	                        app, "/tars/application/client<connect-timeout>", 0, 60000),
+	                .caller = app->name,
+	                .set = set_of(app),
+	        },
+	        &app->client, why);
+}
+
+static kp_err open_server(struct kp_app *app, struct kp_why *why)
+{
+	return kp_server_open(
+	        &(struct kp_server_options){
+	                .threads = app_threads(app),
+	                .application = app->application.ptr,
+	                .server = app->server_name.ptr,
+	        },
+	        &app->server, why);
+}
+
+static kp_err open_parts(struct kp_app *app, struct kp_why *why)
+{
+	KP_TRY(read_config(app, why));
+	KP_TRY(find_name(app, why));
+	enum kp_log_level level;
+	if (app_log_level_parse(kp_app_config(app, "/tars/application/server<logLevel>"), &level))
+		app->log_level = (int)level;
+	app->grace_ms = config_number(app, "/tars/application/server<deactivating-timeout>",
+	                              GRACE_DEFAULT_MS, GRACE_MAX_MS);
+	KP_TRY(open_client(app, why));
+	KP_TRY(open_server(app, why));
+	return app_admin_open(app, why);
+}
+
+static void app_free(struct kp_app *app)
+{
+	if (!app)
+		return;
+	kp_server_close(app->admin);
+	kp_server_close(app->server);
+	kp_client_close(app->client);
+	kp_vec_fini(&app->adapters);
+	kp_arena_free(app->arena);
+	kp_free(app);
+}
+
+static struct kp_app *app_new(const struct options *options)
+{
+	struct kp_app *app = kp_new(struct kp_app);
+	if (!app)
+		return NULL;
+	app->options = *options;
+	app->default_adapter = -1;
+	app->log_level = KP_LOG_INFO;
+	app->arena = kp_arena_new(0);
+	if (!app->arena) {
+		kp_free(app);
+		return NULL;
+	}
+	kp_conf_init(&app->conf, app->arena);
+	return app;
+}
+
+kp_err kp_app_open(int argc, char **argv, struct kp_app **ret)
+{
+	struct options options;
+	switch (options_parse(argc, argv, &options)) {
+	case OPTIONS_DONE:
+		exit(0);
+	case OPTIONS_BAD:
+		return KP_ERR_INVALID;
+	case OPTIONS_RUN:
+		break;
+	}
+	kp_signals_block();
+	struct kp_why why = {"out of memory"};
+	struct kp_app *app = app_new(&options);
+	kp_err err = app ? open_parts(app, &why) : KP_ERR_NOMEM;
+	if (err != KP_OK) {
+		fprintf(stderr, "%s: %s\n", argv[0], why.text);
+		app_free(app);
+		return err;
+	}
+	*ret = app;
+	return KP_OK;
+}
+
+// --- serving
+
+void kp_app_serve(struct kp_app *app, const char *object, const struct kp_interface *interface,
+                  const void *ops, void *user)
+{
+	if (app->err != KP_OK)
+		return;
+	int adapter;
+	app->err = app_find_adapter(app, object, &adapter, &app->why);
+	if (app->err != KP_OK)
+		return;
+	app->err = kp_server_serve(app->server, adapter, object, interface, ops, user);
+	if (app->err != KP_OK)
+		kp_why_set(&app->why, app->err, "servant %s: %s", object, kp_err_text(app->err));
+}
+
+static void say_where(const struct kp_app *app)
+{
+	if (app->options.config)
+		return;
+	for (int i = 0; kp_server_endpoint(app->server, i); i++)
+		printf("%s listening on %s\n", app->name, kp_server_endpoint(app->server, i));
+	fflush(stdout);
+}
+
+static kp_err start(struct kp_app *app)
+{
+	if (app->err != KP_OK)
+		return app->err;
+	app->err = kp_server_start(app->server);
+	if (app->err == KP_OK)
+		app->err = app_admin_start(app);
+	if (app->err != KP_OK)
+		kp_why_set(&app->why, app->err, "cannot start: %s", kp_err_text(app->err));
+	return app->err;
+}
+
+int kp_app_run(struct kp_app *app)
+{
+	kp_err err = start(app);
+	if (err == KP_OK) {
+		say_where(app);
+		while (kp_signals_wait() == SIGHUP)
+			continue;
+		kp_signals_release();
+		kp_server_stop(app->server, app->grace_ms);
+	} else {
+		fprintf(stderr, "%s: %s\n", app->name, app->why.text);
+	}
+	app_free(app);
+	return err == KP_OK ? 0 : 1;
+}
+
+void kp_app_stop(struct kp_app *app)
+{
+	kp_signals_raise(SIGTERM);
+}
+
+struct kp_client *kp_app_client(struct kp_app *app)
+{
+	return app->client;
+}
+
+const char *kp_app_name(const struct kp_app *app)
+{
+	return app->name;
+}
+
+const char *kp_app_data_path(const struct kp_app *app)
+{
+	return app->data_path;
+}
