@@ -310,6 +310,7 @@ static kp_err put_node(struct state *state, const struct change_step *step, int6
 		made->silent_at_ns = now_ns + NODE_RETURN_NS;
 		node = kp_take(&made);
 	}
+	state->has_new_nodes = true;
 	for (size_t i = 0; i < node->instances.len; i++)
 		mark_changed(state, node->instances.ptr[i]->server);
 	KP_TRY(text_set(&node->host, step->host));
@@ -414,6 +415,7 @@ static kp_err hear_of(struct state *state, struct node *node, struct kp_str boot
 	if (node->is_alive)
 		return KP_OK;
 	node->is_alive = true;
+	state->has_new_nodes = true;
 	for (size_t i = 0; i < node->instances.len; i++)
 		mark_changed(state, node->instances.ptr[i]->server);
 	return state_notice(state, "node.returned", kp_str(node->name), kp_str(node->name), 0,
@@ -459,6 +461,7 @@ kp_err state_report(struct state *state, struct kp_str name, struct kp_str boot_
 static kp_err lose_node(struct state *state, struct node *node)
 {
 	node->is_alive = false;
+	state->has_new_nodes = true;
 	for (size_t i = 0; i < node->instances.len; i++)
 		mark_changed(state, node->instances.ptr[i]->server);
 	return state_notice(state, "node.silent", kp_str(node->name), kp_str(node->name), 2,

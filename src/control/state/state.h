@@ -71,8 +71,9 @@ struct state {
 	struct kp_list changed;  // servers whose routes are to be looked at again
 	struct kp_list unsaved;  // instances whose status is to be stored
 	KP_VEC(struct notice) notices;
-	size_t unplaced; // instances without a node
-	int64_t tick_ns; // of the last tick; 0: none yet
+	bool has_new_nodes; // a node came, went or moved since this was cleared
+	size_t unplaced;    // instances without a node
+	int64_t tick_ns;    // of the last tick; 0: none yet
 };
 
 void state_init(struct state *state);
