@@ -48,18 +48,24 @@ static int total(struct kp_call *call, int64_t *orders, int64_t *cents)
 	return ledger_sum(&payment->ledger, orders, cents) ? 0 : fail(call, payment);
 }
 
+static bool open_ledger(struct payment *payment)
+{
+	// Where it is, is said in kipp.conf, as seen from where the server keeps its data.
+	struct kp_str name = kp_app_config(payment->app, "/tars/application/server<ledger>");
+	char path[4096];
+	snprintf(path, sizeof(path), "%s%.*s", kp_app_data_path(payment->app),
+	         KP_STR_ARG(name.len > 0 ? name : kp_str("ledger.db")));
+	if (ledger_open(&payment->ledger, path))
+		return true;
+	kp_app_log(payment->app, KP_LOG_ERROR, "%s: %s", path, ledger_why(&payment->ledger));
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	struct payment payment = {0};
-	if (kp_app_open(argc, argv, &payment.app) != KP_OK)
+	if (kp_app_open(argc, argv, &payment.app) != KP_OK || !open_ledger(&payment))
 		return 1;
-
-	char path[4096];
-	snprintf(path, sizeof(path), "%sledger.db", kp_app_data_path(payment.app));
-	if (!ledger_open(&payment.ledger, path)) {
-		fprintf(stderr, "%s: %s\n", path, ledger_why(&payment.ledger));
-		return 1;
-	}
 	Book_Pay_serve(payment.app, "PayObj", &(struct Book_Pay_ops){.pay = pay, .total = total},
 	               &payment);
 	int code = kp_app_run(payment.app);
