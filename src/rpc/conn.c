@@ -55,10 +55,12 @@ static enum kp_close_reason reason_of_frame_error(kp_err err)
 // keep_partial sets aside the beginning of a frame that is not complete yet.
 static bool keep_partial(struct kp_conn *conn, struct kp_bytes bytes, size_t wanted)
 {
-	size_t cap = wanted < KP_BLOCK_SIZE ? wanted : KP_BLOCK_SIZE - 1;
+	size_t cap = wanted < KP_PART_SIZE    ? KP_PART_SIZE
+	             : wanted < KP_BLOCK_SIZE ? wanted
+	                                      : KP_BLOCK_SIZE - 1;
 	if (cap < bytes.len)
 		cap = bytes.len;
-	struct kp_block *block = kp_block_new(conn->io, cap);
+	struct kp_block *block = kp_io_part(conn->io, cap);
 	if (!block)
 		return false;
 	memcpy(block->data, bytes.ptr, bytes.len);

@@ -91,7 +91,8 @@ static void answer_error(struct kp_call *call)
 static void finish_answer(struct kp_call *call)
 {
 	struct kp_packet_map context = kp_pairs_map(&call->in.answer_context);
-	kp_err err = kp_response_end(call->in.answer, &call->in.mark, NULL, &context);
+	kp_err err = kp_response_end(call->in.answer, &call->in.mark, NULL,
+	                             context.count > 0 ? &context : NULL);
 	if (KP_LIKELY(err == KP_OK)) {
 		deliver(call);
 		return;

@@ -6,7 +6,8 @@
 
 enum {
 	ROOM_MIN = 16 << 10,    // below it a fresh block is worth more than the rest of this one
-	KEPT_BUF_MAX = 1 << 20, // larger send buffers go back to the heap
+	KEPT_BUF_MAX = 1 << 20,   // larger send buffers go back to the heap
+	KEPT_BUFS_MAX = 32 << 20, // and so do all above this sum
 };
 
 void kp_io_init(struct kp_io *io, struct kp_loop *loop)
@@ -28,6 +29,11 @@ void kp_io_fini(struct kp_io *io)
 	while (io->free_blocks) {
 		struct kp_block *block = io->free_blocks;
 		io->free_blocks = block->next;
+		free_block(block);
+	}
+	while (io->free_parts) {
+		struct kp_block *block = io->free_parts;
+		io->free_parts = block->next;
 		free_block(block);
 	}
 	while (io->free_buf_count > 0)
@@ -69,6 +75,12 @@ void kp_block_unref(struct kp_block *block)
 	if (--block->refs > 0)
 		return;
 	struct kp_io *io = block->io;
+	if (block->cap == KP_PART_SIZE && io->free_part_count < KP_IO_PARTS_MAX) {
+		block->next = io->free_parts;
+		io->free_parts = block;
+		io->free_part_count++;
+		return;
+	}
 	if (block->cap != KP_BLOCK_SIZE || io->free_block_count >= KP_IO_BLOCKS_MAX) {
 		free_block(block);
 		return;
@@ -85,6 +97,18 @@ static struct kp_block *take_block(struct kp_io *io)
 		return kp_block_new(io, KP_BLOCK_SIZE);
 	io->free_blocks = block->next;
 	io->free_block_count--;
+	block->refs = 1;
+	block->len = 0;
+	return block;
+}
+
+struct kp_block *kp_io_part(struct kp_io *io, size_t cap)
+{
+	struct kp_block *block = cap == KP_PART_SIZE ? io->free_parts : NULL;
+	if (!block)
+		return kp_block_new(io, cap);
+	io->free_parts = block->next;
+	io->free_part_count--;
 	block->refs = 1;
 	block->len = 0;
 	return block;
@@ -113,15 +137,25 @@ struct kp_buf kp_io_take_buf(struct kp_io *io)
 {
 	if (io->free_buf_count == 0)
 		return (struct kp_buf){0};
-	return io->free_bufs[--io->free_buf_count];
+	struct kp_buf buf = io->free_bufs[--io->free_buf_count];
+	io->free_buf_size -= buf.cap;
+	return buf;
+}
+
+static bool is_worth_keeping(const struct kp_io *io, const struct kp_buf *buf)
+{
+	return buf->cap > 0 && buf->cap <= KEPT_BUF_MAX && io->free_buf_count < KP_IO_BUFS_MAX &&
+	       io->free_buf_size + buf->cap <= KEPT_BUFS_MAX;
 }
 
 void kp_io_give_buf(struct kp_io *io, struct kp_buf *buf)
 {
 	kp_buf_clear(buf);
-	if (buf->cap == 0 || buf->cap > KEPT_BUF_MAX || io->free_buf_count == KP_IO_BUFS_MAX)
-		kp_buf_fini(buf);
-	else
+	if (is_worth_keeping(io, buf)) {
+		io->free_buf_size += buf->cap;
 		io->free_bufs[io->free_buf_count++] = *buf;
+	} else {
+		kp_buf_fini(buf);
+	}
 	*buf = (struct kp_buf){0};
 }

@@ -9,7 +9,8 @@
 #include "os/loop.h"
 
 enum {
-	KP_BLOCK_SIZE = 64 << 10
+	KP_BLOCK_SIZE = 64 << 10,
+	KP_PART_SIZE = 4 << 10, // of a block for the beginning of a frame
 };
 
 struct kp_block {
@@ -22,8 +23,9 @@ struct kp_block {
 };
 
 enum {
-	KP_IO_BUFS_MAX = 32,
-	KP_IO_BLOCKS_MAX = 16
+	KP_IO_BUFS_MAX = 1024,
+	KP_IO_BLOCKS_MAX = 16,
+	KP_IO_PARTS_MAX = 256,
 };
 
 struct kp_io {
@@ -31,8 +33,11 @@ struct kp_io {
 	struct kp_block *receiver; // the block that is read into; NULL: none yet
 	struct kp_block *free_blocks;
 	int free_block_count;
+	struct kp_block *free_parts;
+	int free_part_count;
 	struct kp_buf free_bufs[KP_IO_BUFS_MAX];
 	int free_buf_count;
+	size_t free_buf_size; // of all of them
 };
 
 void kp_io_init(struct kp_io *io, struct kp_loop *loop);
@@ -47,6 +52,8 @@ void kp_io_received(struct kp_io *io, size_t size);
 
 // kp_block_new makes a block of its own for a large message. NULL when out of memory.
 struct kp_block *kp_block_new(struct kp_io *io, size_t cap);
+// kp_io_part is kp_block_new with a free list for small ones.
+struct kp_block *kp_io_part(struct kp_io *io, size_t cap);
 // kp_block_grow makes room for `cap` bytes in a block that nobody else holds.
 bool kp_block_grow(struct kp_block *block, size_t cap);
 struct kp_block *kp_block_ref(struct kp_block *block);
