@@ -12,6 +12,7 @@
 
 enum {
 	KP_DESCRIPTION_SIZE_MAX = 1 << 20,
+	KP_DESCRIPTION_TYPES_MAX = 2048, // structs, and enums, that a reader takes
 	KP_DESCRIPTION_VERSION = 1,
 };
 

@@ -195,11 +195,15 @@ static void read_interface(struct reader *reader, struct kp_interface *interface
 	interface->name = read_name(reader, 1);
 
 	reader->enums = read_list(reader, 2, sizeof(*reader->enums), &reader->enum_count);
+	if (reader->enum_count > KP_DESCRIPTION_TYPES_MAX)
+		refuse(reader);
 	for (size_t i = 0; i < reader->enum_count && in->err == KP_OK; i++)
 		read_enum(reader, &reader->enums[i]);
 	kp_list_leave(in);
 
 	reader->structs = read_list(reader, 3, sizeof(*reader->structs), &reader->struct_count);
+	if (reader->struct_count > KP_DESCRIPTION_TYPES_MAX)
+		refuse(reader);
 	for (size_t i = 0; i < reader->struct_count && in->err == KP_OK; i++)
 		read_struct(reader, &reader->structs[i]);
 	kp_list_leave(in);

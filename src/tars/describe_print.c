@@ -205,11 +205,9 @@ static bool is_ready(const struct printer *printer, const struct kp_struct_type 
 static const struct kp_struct_type *take_next(struct printer *printer)
 {
 	const struct kp_struct_type **structs = printer->table.structs.ptr;
-	size_t best = printer->printed;
-	while (best < printer->table.structs.len && !is_ready(printer, structs[best]))
-		best++;
-	if (best == printer->table.structs.len)
-		best = printer->printed;
+	size_t best = printer->table.structs.len - 1; // what is used stands behind its user
+	while (best > printer->printed && !is_ready(printer, structs[best]))
+		best--;
 	const struct kp_struct_type *next = structs[best];
 	memmove(&structs[printer->printed + 1], &structs[printer->printed],
 	        (best - printer->printed) * sizeof(*structs));

@@ -154,24 +154,7 @@ static const char sample_text[] =
         "\t\t0 require string name;\n"
         "\t\t2 optional int count = 1;\n"
         "\t\t30 optional State state = Book::Paid;\n\t};\n"
-        "};\n"
-        "\nmodule Shared\n{\n"
-        "\tstruct Order\n\t{\n"
-        "\t\t0 require long id;\n"
-        "\t\t1 optional vector<Book::Item> items;\n"
-        "\t\t2 optional map<string, string> notes;\n"
-        "\t\t3 optional vector<Order> parts;\n"
-        "\t\t4 require string currency = \"EUR\";\n"
-        "\t\t5 optional Book::Item gift;\n"
-        "\t\t6 optional float rate = 1.50f;\n"
-        "\t\t7 require unsigned int flags = 0xff;\n"
-        "\t\t8 optional bool urgent = true;\n"
-        "\t\t9 optional map<bool, string> by_bool;\n"
-        "\t\t10 optional vector<byte> seal;\n"
-        "\t\t11 optional Book::State state;\n\t};\n"
-        "};\n"
-        "\nmodule Book\n{\n"
-        "\tstruct All\n\t{\n"
+        "\n\tstruct All\n\t{\n"
         "\t\t0 require bool boolean;\n"
         "\t\t1 require byte i8;\n"
         "\t\t2 require short i16;\n"
@@ -191,7 +174,24 @@ static const char sample_text[] =
         "\t\t16 require map<bool, string> by_bool;\n"
         "\t\t17 require State state;\n"
         "\t\t255 require Item item;\n\t};\n"
-        "\n\tinterface Shop\n\t{\n"
+        "};\n"
+        "\nmodule Shared\n{\n"
+        "\tstruct Order\n\t{\n"
+        "\t\t0 require long id;\n"
+        "\t\t1 optional vector<Book::Item> items;\n"
+        "\t\t2 optional map<string, string> notes;\n"
+        "\t\t3 optional vector<Order> parts;\n"
+        "\t\t4 require string currency = \"EUR\";\n"
+        "\t\t5 optional Book::Item gift;\n"
+        "\t\t6 optional float rate = 1.50f;\n"
+        "\t\t7 require unsigned int flags = 0xff;\n"
+        "\t\t8 optional bool urgent = true;\n"
+        "\t\t9 optional map<bool, string> by_bool;\n"
+        "\t\t10 optional vector<byte> seal;\n"
+        "\t\t11 optional Book::State state;\n\t};\n"
+        "};\n"
+        "\nmodule Book\n{\n"
+        "\tinterface Shop\n\t{\n"
         "\t\tint pay(string visitor, long cents, out string receipt);\n"
         "\t\tShared::Order put(Shared::Order order);\n"
         "\t\tAll echo(out All copy, All all);\n"
@@ -338,6 +338,28 @@ static void interface_refuses_what_cannot_be(void **state)
 	assert_int_equal(decode_changed(&interface), KP_ERR_DECODE);
 }
 
+// A chain of structs, each in a field of the one before.
+static void interface_takes_2048_structs_and_no_more(void **state)
+{
+	enum {
+		COUNT = KP_DESCRIPTION_TYPES_MAX + 1
+	};
+	static struct kp_struct_type structs[COUNT];
+	static struct kp_type types[COUNT];
+	static struct kp_field fields[COUNT];
+	for (size_t i = 0; i < COUNT; i++) {
+		types[i] = (struct kp_type){.kind = KP_KIND_STRUCT, .structure = &structs[i]};
+		fields[i] = (struct kp_field){.name = "f", .type = &types[i], .required = true};
+		structs[i] = (struct kp_struct_type){"M::S", &fields[(i + 1) % COUNT], 1, 0};
+	}
+	struct kp_param param = {"x", &types[0], false};
+	struct kp_function function = {"f", &sample_void, &param, 1, NULL};
+	struct kp_interface interface = {"I", &function, 1, NULL};
+	assert_int_equal(decode_changed(&interface), KP_ERR_DECODE);
+	structs[COUNT - 2].field_count = 0;
+	assert_int_equal(decode_changed(&interface), KP_OK);
+}
+
 static void interface_refuses_what_is_too_large(void **state)
 {
 	size_t size = KP_DESCRIPTION_SIZE_MAX + 1;
@@ -390,6 +412,7 @@ int main(void)
 	        cmocka_unit_test(interface_survives_every_flipped_bit),
 	        cmocka_unit_test(interface_refuses_names_that_are_none),
 	        cmocka_unit_test(interface_refuses_what_cannot_be),
+	        cmocka_unit_test(interface_takes_2048_structs_and_no_more),
 	        cmocka_unit_test(interface_refuses_what_is_too_large),
 	        cmocka_unit_test(describe_survives_running_out),
 	        cmocka_unit_test(value_print_survives_running_out),
