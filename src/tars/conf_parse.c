@@ -22,8 +22,9 @@ static KP_PRINTF(3, 4) kp_err fail(const struct reader *in, const char *at, cons
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	return kp_why_set(in->why, KP_ERR_INVALID, "%u:%zu: %s", in->number,
-	                  (size_t)(at - in->line.ptr) + 1, text);
+	size_t column = (size_t)(at - in->line.ptr) + 1;
+	kp_why_set(in->why, KP_ERR_INVALID, "%u:%zu: %s", in->number, column, text);
+	return KP_ERR_INVALID;
 }
 
 static kp_err too_deep(const struct reader *in)
@@ -67,7 +68,7 @@ static kp_err read_tag(const struct reader *in, struct kp_str text, bool closes,
 
 static kp_err open_section(struct reader *in, struct kp_str text)
 {
-	struct kp_str name;
+	struct kp_str name = {0};
 	KP_TRY(read_tag(in, text, false, &name));
 	struct kp_conf_node *section;
 	kp_err err = kp_conf_add(in->conf, in->section, KP_CONF_SECTION, name, &section);
@@ -83,7 +84,7 @@ static kp_err open_section(struct reader *in, struct kp_str text)
 
 static kp_err close_section(struct reader *in, struct kp_str text)
 {
-	struct kp_str name;
+	struct kp_str name = {0};
 	KP_TRY(read_tag(in, text, true, &name));
 	struct kp_conf_node *section = in->section;
 	if (!section->parent)
@@ -142,7 +143,7 @@ static kp_err read_text(const struct reader *in, struct kp_str text, struct kp_s
 static kp_err read_key(struct reader *in, struct kp_str text)
 {
 	size_t split = kp_str_find(text, '=');
-	struct kp_str name, value = {0};
+	struct kp_str name = {0}, value = {0};
 	KP_TRY(read_text(in, kp_str_trim(kp_str_sub(text, 0, split)), &name));
 	if (name.len == 0)
 		return fail(in, text.ptr, "expected a key before '='");

@@ -68,7 +68,7 @@ static bool is_set_char(char c)
 
 static bool consists_of(struct kp_str str, bool (*is_fine)(char c))
 {
-	for (size_t i = 0; i < str.len; i++)
+	for (size_t i = 0; str.ptr && i < str.len; i++)
 		if (!is_fine(str.ptr[i]))
 			return false;
 	return true;
@@ -115,12 +115,13 @@ static kp_err fail(const struct reader *in, const char *expected)
 {
 	struct kp_str text = quote(in->text), word = quote(in->word);
 	if (in->word.len == 0)
-		return kp_why_set(in->why, KP_ERR_INVALID,
-		                  "endpoint \"%.*s\": expected %s, found its end", KP_STR_ARG(text),
-		                  expected);
-	return kp_why_set(in->why, KP_ERR_INVALID,
-	                  "endpoint \"%.*s\": expected %s, found \"%.*s\" at column %zu",
-	                  KP_STR_ARG(text), expected, KP_STR_ARG(word), column(in));
+		kp_why_set(in->why, KP_ERR_INVALID, "endpoint \"%.*s\": expected %s, found its end",
+		           KP_STR_ARG(text), expected);
+	else
+		kp_why_set(in->why, KP_ERR_INVALID,
+		           "endpoint \"%.*s\": expected %s, found \"%.*s\" at column %zu",
+		           KP_STR_ARG(text), expected, KP_STR_ARG(word), column(in));
+	return KP_ERR_INVALID;
 }
 
 static bool is_option(struct kp_str word)

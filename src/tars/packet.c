@@ -109,7 +109,7 @@ static inline const uint8_t *quick_int(const uint8_t *at, const uint8_t *end, un
 		return at + 1;
 	}
 	if (type == KP_WIRE_INT8) {
-		*ret = (int8_t)at[1];
+		*ret = kp_wire_get_i8(at + 1);
 		return at + 2;
 	}
 	if (type == KP_WIRE_INT16 && type_max >= KP_WIRE_INT16) {
@@ -126,7 +126,7 @@ static inline const uint8_t *quick_int(const uint8_t *at, const uint8_t *end, un
 static inline bool quick_request(struct kp_decoder *in, struct kp_request_packet *packet)
 {
 	const uint8_t *at = in->ptr, *end = in->end;
-	int32_t version, packet_type;
+	int32_t version = 0, packet_type = 0;
 	at = quick_int(at, end, 1, KP_WIRE_INT16, &version);
 	at = quick_int(at, end, 2, KP_WIRE_INT8, &packet_type);
 	at = quick_int(at, end, 3, KP_WIRE_INT32, &packet->message_type);
@@ -175,7 +175,7 @@ kp_err kp_request_packet_decode(struct kp_bytes bytes, struct kp_arena *arena,
 static inline bool quick_response(struct kp_decoder *in, struct kp_response_packet *packet)
 {
 	const uint8_t *at = in->ptr, *end = in->end;
-	int32_t version, packet_type;
+	int32_t version = 0, packet_type = 0;
 	at = quick_int(at, end, 1, KP_WIRE_INT16, &version);
 	at = quick_int(at, end, 2, KP_WIRE_INT8, &packet_type);
 	at = quick_int(at, end, 3, KP_WIRE_INT32, &packet->request_id);

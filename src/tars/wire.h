@@ -51,6 +51,11 @@ static inline uint8_t *kp_wire_put_u64(uint8_t *at, uint64_t value)
 	return at + sizeof(value);
 }
 
+static inline int32_t kp_wire_get_i8(const uint8_t *at)
+{
+	return (*at ^ 0x80) - 0x80;
+}
+
 static inline uint16_t kp_wire_get_u16(const uint8_t *at)
 {
 	uint16_t value;
@@ -171,7 +176,7 @@ static inline bool kp_wire_read_int(struct kp_decoder *in, unsigned tag, unsigne
 	in->ptr = at + ((size_t)1 << type);
 	switch (type) {
 	case KP_WIRE_INT8:
-		*ret = (int8_t)*at;
+		*ret = kp_wire_get_i8(at);
 		break;
 	case KP_WIRE_INT16:
 		*ret = (int16_t)kp_wire_get_u16(at);
