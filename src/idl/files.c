@@ -29,6 +29,11 @@ static kp_err err_of_errno(void)
 	}
 }
 
+static kp_err fail(const char *verb, const char *path, struct kp_why *why)
+{
+	return kp_why_set(why, err_of_errno(), "cannot %s %s: %s", verb, path, strerror(errno));
+}
+
 kp_err idl_file_read(const char *path, struct kp_buf *out)
 {
 	FILE *file = fopen(path, "rbe");
@@ -55,10 +60,11 @@ static bool holds_already(const char *path, struct kp_str text)
 
 static kp_err write_new(FILE *file, struct kp_str text)
 {
-	bool is_written = fwrite(text.ptr, 1, text.len, file) == text.len;
+	bool is_written = fwrite(text.ptr, 1, text.len, file) == text.len && fflush(file) == 0;
 	kp_err err = is_written ? KP_OK : err_of_errno();
-	if (fclose(file) != 0 && err == KP_OK)
-		err = err_of_errno();
+	int reason = errno;
+	fclose(file);
+	errno = reason;
 	return err;
 }
 
@@ -78,23 +84,25 @@ static FILE *open_beside(const char *path, char *name, size_t size)
 	return NULL;
 }
 
-kp_err idl_file_write(const char *path, struct kp_str text)
+kp_err idl_file_write(const char *path, struct kp_str text, struct kp_why *why)
 {
 	if (holds_already(path, text))
 		return KP_OK;
 	char name[PATH_SIZE_MAX];
 	FILE *file = open_beside(path, name, sizeof(name));
 	if (!file)
-		return err_of_errno();
+		return fail("write", path, why);
 	kp_err err = write_new(file, text);
 	if (err == KP_OK && rename(name, path) != 0)
 		err = err_of_errno();
-	if (err != KP_OK)
-		remove(name);
+	if (err == KP_OK)
+		return KP_OK;
+	fail("write", path, why);
+	remove(name);
 	return err;
 }
 
-kp_err idl_dir_make(const char *path)
+kp_err idl_dir_make(const char *path, struct kp_why *why)
 {
 	char part[PATH_SIZE_MAX];
 	for (size_t i = 0; i < sizeof(part); i++) {
@@ -103,10 +111,10 @@ kp_err idl_dir_make(const char *path)
 			continue;
 		part[i] = '\0';
 		if (i > 0 && mkdir(part, 0777) != 0 && errno != EEXIST)
-			return err_of_errno();
+			return fail("make", part, why);
 		part[i] = path[i];
 		if (path[i] == '\0')
 			return KP_OK;
 	}
-	return KP_ERR_LIMIT;
+	return kp_why_set(why, KP_ERR_LIMIT, "cannot make a folder whose path is that long");
 }

@@ -52,6 +52,6 @@ kp_err kp_idl_describe(const struct kp_idl *idl, struct kp_arena *arena,
                        struct kp_idl_description *ret);
 
 // kp_idl_run is the command `kipp-idl FILE.tars... -o DIR [-I DIR]...`: it prints errors on stderr
-// and returns the exit code (0, 1 failed, 2 usage). `name` is what the command is called in its
-// help.
+// and returns the exit code (0, 1 failed, 2 usage, 3 no such file, 4 denied). `name` is what the
+// command is called in its help.
 int kp_idl_run(const char *name, int argc, char **argv);

@@ -48,8 +48,24 @@ enum {
 	EXIT_OK = 0,
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
+	EXIT_NOTFOUND = 3,
+	EXIT_DENIED = 4,
 	GO_ON = -1,
 };
+
+static int exit_code(kp_err err)
+{
+	switch (err) {
+	case KP_OK:
+		return EXIT_OK;
+	case KP_ERR_NOTFOUND:
+		return EXIT_NOTFOUND;
+	case KP_ERR_DENIED:
+		return EXIT_DENIED;
+	default:
+		return EXIT_FAILED;
+	}
+}
 
 static int parse_args(const char *name, int argc, char **argv, struct job *job)
 {
@@ -97,14 +113,14 @@ static int write_file(const char *name, const struct job *job, struct kp_str ste
                       const char *ending, struct kp_str text)
 {
 	char path[4096];
+	struct kp_why why;
 	int len = snprintf(path, sizeof(path), "%s/%.*s%s", job->out_dir, KP_STR_ARG(stem), ending);
-	kp_err err = KP_ERR_LIMIT;
-	if (len > 0 && (size_t)len < sizeof(path))
-		err = idl_file_write(path, text);
-	if (err == KP_OK)
-		return EXIT_OK;
-	fprintf(stderr, "%s: cannot write %s: %s\n", name, path, kp_err_text(err));
-	return EXIT_FAILED;
+	kp_err err = len > 0 && (size_t)len < sizeof(path)
+	                     ? idl_file_write(path, text, &why)
+	                     : kp_why_set(&why, KP_ERR_LIMIT, "this path is too long: %s", path);
+	if (err != KP_OK)
+		fprintf(stderr, "%s: %s\n", name, why.text);
+	return exit_code(err);
 }
 
 static int write_results(const char *name, const struct job *job, struct kp_idl *idl,
@@ -140,7 +156,7 @@ static int compile_file(const char *name, const struct job *job, const char *pat
 		fprintf(stderr, "%s: %s: %s\n", name, path, kp_err_text(err));
 	kp_buf_fini(&messages);
 	if (err != KP_OK)
-		return EXIT_FAILED;
+		return exit_code(err);
 	struct kp_str stem = stem_of(path);
 	kp_buf_printf(deps, "%s/%.*s.h %s/%.*s.c:", job->out_dir, KP_STR_ARG(stem), job->out_dir,
 	              KP_STR_ARG(stem));
@@ -153,24 +169,24 @@ static int compile_file(const char *name, const struct job *job, const char *pat
 
 static int run_job(const char *name, const struct job *job)
 {
-	kp_err err = idl_dir_make(job->out_dir);
+	struct kp_why why;
+	kp_err err = idl_dir_make(job->out_dir, &why);
 	if (err != KP_OK) {
-		fprintf(stderr, "%s: cannot make %s: %s\n", name, job->out_dir, kp_err_text(err));
-		return EXIT_FAILED;
+		fprintf(stderr, "%s: %s\n", name, why.text);
+		return exit_code(err);
 	}
 	struct kp_buf deps = {0};
 	int code = EXIT_OK;
-	for (size_t i = 0; i < job->files.len; i++)
-		if (compile_file(name, job, job->files.ptr[i], &deps) != EXIT_OK)
-			code = EXIT_FAILED;
+	for (size_t i = 0; i < job->files.len; i++) {
+		int one = compile_file(name, job, job->files.ptr[i], &deps);
+		code = code == EXIT_OK ? one : code;
+	}
 	if (code == EXIT_OK && job->depfile) {
-		err = deps.err == KP_OK ? idl_file_write(job->depfile, kp_buf_str(&deps))
-		                        : deps.err;
-		if (err != KP_OK) {
-			fprintf(stderr, "%s: cannot write %s: %s\n", name, job->depfile,
-			        kp_err_text(err));
-			code = EXIT_FAILED;
-		}
+		err = deps.err != KP_OK ? kp_why_set(&why, deps.err, "%s", kp_err_text(deps.err))
+		                        : idl_file_write(job->depfile, kp_buf_str(&deps), &why);
+		if (err != KP_OK)
+			fprintf(stderr, "%s: %s\n", name, why.text);
+		code = exit_code(err);
 	}
 	kp_buf_fini(&deps);
 	return code;
