@@ -16,7 +16,7 @@ enum {
 	NOTICES_MAX = 1000, // kept while the store cannot take them
 };
 
-static const char endpoint_default[] = "tcp -h 0.0.0.0 -p 17890";
+static const char endpoint_default[] = "tcp -h 0.0.0.0 -p 17890 -t 60000";
 
 struct controller *controller_of(const struct kp_call *call)
 {

@@ -10,7 +10,7 @@ struct controller;
 
 struct controller_options {
 	const char *data_dir; // made if need be; one controller at a time
-	const char *endpoint; // NULL: "tcp -h 0.0.0.0 -p 17890"
+	const char *endpoint; // NULL: "tcp -h 0.0.0.0 -p 17890 -t 60000"
 	const char *host; // where others reach it; NULL: the endpoint's, or 127.0.0.1 if that is
 	                  // everywhere
 };

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -556,6 +557,26 @@ static void second_controller_says_what_is_in_use(void **test)
 	assert_null(second);
 }
 
+static void damaged_store_is_left_as_it_is(void **test)
+{
+	struct fixture *f = *test;
+	struct controller *controller = NULL;
+	struct kp_why why = {""};
+	char path[100];
+	snprintf(path, sizeof(path), "%s/kipp.db", f->dir);
+	const struct kp_bytes garbage = {(const uint8_t *)"this is no database at all, not one",
+	                                 35};
+	assert_int_equal(kp_file_replace(path, garbage, 0644, NULL), KP_OK);
+	const struct controller_options options = {f->dir, "tcp -h 127.0.0.1 -p 0", NULL};
+	assert_int_equal(controller_open(&options, &controller, &why), KP_ERR_CORRUPT);
+	assert_non_null(strstr(why.text, path));
+	assert_non_null(strstr(why.text, "move it away"));
+	struct kp_buf after = {0};
+	assert_int_equal(kp_file_read(path, 1000, &after, NULL), KP_OK);
+	assert_true(kp_bytes_equal(kp_buf_bytes(&after), garbage));
+	kp_buf_fini(&after);
+}
+
 // The child is a whole controller; the pipe tells its endpoint, and SIGKILL is its end.
 static void run_child(struct fixture *f, int fd)
 {
@@ -568,14 +589,18 @@ static void run_child(struct fixture *f, int fd)
 		pause();
 }
 
-static pid_t start_child(struct fixture *f)
+static pid_t start_child(struct fixture *f, rlim_t disk_size)
 {
 	int fds[2];
 	char endpoint[200];
 	assert_int_equal(pipe(fds), 0);
 	pid_t pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
+		// A file that may not grow is what a full disk looks like.
+		signal(SIGXFSZ, SIG_IGN);
+		setrlimit(RLIMIT_FSIZE, &(struct rlimit){disk_size, disk_size});
 		run_child(f, fds[1]);
+	}
 	close(fds[1]);
 	size_t len = 0;
 	for (ssize_t n; (n = read(fds[0], endpoint + len, sizeof(endpoint) - 1 - len)) > 0;)
@@ -610,7 +635,7 @@ static int deploy_until_killed(struct fixture *f, int round)
 		COUNT = 12
 	};
 	int acknowledged[COUNT] = {0}, sum = 0;
-	pid_t pid = start_child(f);
+	pid_t pid = start_child(f, RLIM_INFINITY);
 	upload(f);
 	for (int i = 0; i < COUNT; i++) {
 		char name[32];
@@ -627,7 +652,7 @@ static int deploy_until_killed(struct fixture *f, int round)
 	(void)kp_client_drive(f->client, 30000);
 	disconnect(f);
 
-	pid = start_child(f);
+	pid = start_child(f, RLIM_INFINITY);
 	for (int i = 0; i < COUNT; i++) {
 		char name[32];
 		snprintf(name, sizeof(name), "Book.R%dS%d", round, i);
@@ -656,6 +681,37 @@ static void killed_controller_loses_nothing_acknowledged(void **test)
 	assert_true(sum > 0);
 }
 
+static void full_disk_is_said_and_loses_nothing(void **test)
+{
+	struct fixture *f = *test;
+	pid_t pid = start_child(f, 512 << 10);
+	upload(f);
+	report_nothing(f, "node-a");
+	int32_t ret = kipp_Outcome_Done;
+	struct kp_str why = {0};
+	int count = 0;
+	for (; ret == kipp_Outcome_Done && count < 10000; count++) {
+		char name[32];
+		snprintf(name, sizeof(name), "S%d", count);
+		struct kipp_Server spec = world_spec(name, 20);
+		spec.package = kp_str(f->hash);
+		ret = deploy_spec(f, &spec, &why);
+	}
+	assert_int_equal(ret, kipp_Outcome_Failed);
+	assert_non_null(memmem(why.ptr, why.len, "free space", 10));
+	count--;
+	assert_true(count > 0);
+	assert_int_equal(list(f, "").len, count * 20);
+	kill_child(pid);
+	disconnect(f);
+
+	pid = start_child(f, RLIM_INFINITY);
+	assert_int_equal(list(f, "").len, count * 20);
+	deploy(f, "More", 1);
+	kill_child(pid);
+	disconnect(f);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -663,6 +719,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(killed_controller_loses_nothing_acknowledged,
 	                                        set_up_files, tear_down),
+	        cmocka_unit_test_setup_teardown(full_disk_is_said_and_loses_nothing, set_up_files,
+	                                        tear_down),
+	        cmocka_unit_test_setup_teardown(damaged_store_is_left_as_it_is, set_up_files,
+	                                        tear_down),
 	        TEST(deployment_goes_from_the_command_to_the_registry),
 	        TEST(agent_is_told_what_to_run_and_gets_the_package),
 	        TEST(watch_wakes_when_the_nodes_instances_change),

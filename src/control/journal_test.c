@@ -192,6 +192,33 @@ static void moved_instance_does_not_inherit_a_status(void **test)
 	assert_int_equal(instance->reported, kipp_State_Pending);
 }
 
+// A change that is in the store but could not be applied for want of memory is there after a load.
+static void state_that_ran_out_of_memory_is_loaded_again(void **test)
+{
+	struct fixture *f = *test;
+	join(f, "n0");
+	deploy(f, "PayServer", 1);
+	for (int nth = 1, is_over = 0; !is_over; nth++) {
+		struct change change = {0};
+		struct kipp_Server spec = world_spec("PayServer", 1 + nth);
+		kp_mem_fail_at(nth);
+		kp_err err = plan_deploy(&f->state, &spec, &change, NULL);
+		if (err == KP_OK)
+			err = journal_write(&f->journal, &change, kp_str("test"), 1, NULL);
+		bool is_stored = err == KP_OK;
+		if (is_stored)
+			err = world_apply(&f->state, &change, 0);
+		is_over = !kp_mem_has_failed();
+		assert_int_equal(err, is_over ? KP_OK : KP_ERR_NOMEM);
+		kp_mem_fail_at(0);
+		change_fini(&change);
+		start_again(f);
+		const struct server *server = state_server(&f->state, kp_str("Book.PayServer"));
+		if (is_stored)
+			assert_int_equal(server->instances.len, 1 + nth);
+	}
+}
+
 static struct kipp_Event event_of(const char *text)
 {
 	struct kipp_Event event;
@@ -256,6 +283,7 @@ int main(void)
 	        TEST(any_history_is_the_same_after_a_restart),
 	        TEST(each_change_has_a_row_that_says_who_and_what),
 	        TEST(moved_instance_does_not_inherit_a_status),
+	        TEST(state_that_ran_out_of_memory_is_loaded_again),
 	        TEST(events_are_numbered_on_over_a_restart),
 	        TEST(oldest_events_make_room),
 	};
