@@ -7,6 +7,7 @@
 #include "os/daemon.h"
 #include "os/file.h"
 #include "os/thread.h"
+#include "tars/endpoint.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -62,6 +63,19 @@ static int leave_endpoint(struct daemons *daemons)
 	return err == KP_OK ? CLI_OK : cli_fail(daemons->cli, cli_exit_of(err), "%s", why.text);
 }
 
+// reachable_endpoint is where this machine reaches a controller that listens everywhere.
+static const char *reachable_endpoint(struct cli *cli, const char *text)
+{
+	struct kp_endpoint endpoint;
+	if (kp_endpoint_parse(kp_str(text), &endpoint, NULL) != KP_OK)
+		return cli_text(cli, "%s", text);
+	if (kp_str_equal(endpoint.host, kp_str("0.0.0.0")))
+		endpoint.host = kp_str("127.0.0.1");
+	else if (kp_str_equal(endpoint.host, kp_str("::")))
+		endpoint.host = kp_str("::1");
+	return cli_text(cli, "tcp -h %.*s -p %d", KP_STR_ARG(endpoint.host), endpoint.port);
+}
+
 int daemons_start_controller(struct daemons *daemons)
 {
 	struct cli *cli = daemons->cli;
@@ -74,7 +88,7 @@ int daemons_start_controller(struct daemons *daemons)
 	int64_t port = args_number(daemons->args, FLAG_PORT, SETTINGS_PORT);
 	struct controller_options options = {
 	        .data_dir = daemons->data,
-	        .endpoint = cli_text(cli, "tcp -h %s -p %" PRId64, host, port),
+	        .endpoint = cli_text(cli, "tcp -h %s -p %" PRId64 " -t 60000", host, port),
 	};
 	struct kp_why why = {0};
 	kp_err err = controller_open(&options, &daemons->controller, &why);
@@ -82,8 +96,20 @@ int daemons_start_controller(struct daemons *daemons)
 		err = controller_start(daemons->controller, &why);
 	if (err != KP_OK)
 		return fail_to_start(daemons, "controller", err, &why);
-	daemons->endpoint = cli_text(cli, "%s", controller_endpoint(daemons->controller));
+	daemons->endpoint = reachable_endpoint(cli, controller_endpoint(daemons->controller));
 	return leave_endpoint(daemons);
+}
+
+// log_event is called on the agent's thread. What goes wrong is always told, the rest by a daemon
+// or with -v.
+static void log_event(void *arg, int level, const char *text)
+{
+	struct daemons *daemons = arg;
+	struct cli *cli = daemons->cli;
+	if (level == 0 && (cli->is_quiet || (daemons->controller && !cli->is_verbose)))
+		return;
+	static const char *const levels[] = {"", "warning: ", "error: "};
+	fprintf(cli->err, "%s%s\n", levels[level >= 0 && level <= 2 ? level : 2], text);
 }
 
 int daemons_start_agent(struct daemons *daemons, bool stops_servers)
@@ -96,12 +122,20 @@ int daemons_start_agent(struct daemons *daemons, bool stops_servers)
 		daemons->endpoint = settings_controller(daemons->cli, daemons->args);
 	if (!daemons->endpoint)
 		return CLI_USAGE;
+	const char *host = args_text(daemons->args, FLAG_HOST, NULL);
 	struct agent_options options = {
 	        .data_dir = daemons->data,
 	        .controller = daemons->endpoint,
 	        .name = args_text(daemons->args, FLAG_NODE_NAME, NULL),
+	        .host = host,
 	        .stop_servers_on_exit = stops_servers,
+	        .log = log_event,
+	        .log_arg = daemons,
 	};
+	if (!daemons->controller && (host || args_has(daemons->args, FLAG_PORT)))
+		options.endpoint = cli_text(daemons->cli, "tcp -h %s -p %" PRId64 " -t 60000",
+		                            host ? host : "127.0.0.1",
+		                            args_number(daemons->args, FLAG_PORT, 0));
 	struct kp_why why = {0};
 	kp_err err = agent_open(&options, &daemons->agent, &why);
 	if (err == KP_OK)

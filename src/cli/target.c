@@ -9,7 +9,7 @@
 #include "tars/describe.h"
 
 // object_of takes OBJECT apart into name and endpoint, either of which may come from a flag.
-static int object_of(struct target *target, const char **ret_endpoint)
+static int object_of(struct target *target)
 {
 	struct cli *cli = target->cli;
 	struct kp_str text = kp_str(target->args->operands[0]);
@@ -32,15 +32,15 @@ static int object_of(struct target *target, const char **ret_endpoint)
 		                "Demo.HelloServer.HelloObj",
 		                text.ptr);
 	target->object = cli_terminated(cli, name);
-	*ret_endpoint = endpoint ? settings_endpoint(cli, endpoint) : NULL;
+	target->endpoint = endpoint ? settings_endpoint(cli, endpoint) : NULL;
 	return CLI_OK;
 }
 
-static int open_client(struct target *target, const char *endpoint)
+static int open_client(struct target *target)
 {
 	struct cli *cli = target->cli;
 	struct kp_client_options options = {.caller = "kipp.command"};
-	if (!endpoint) {
+	if (!target->endpoint) {
 		options.locator = settings_controller(cli, target->args);
 		if (!options.locator)
 			return CLI_USAGE;
@@ -51,8 +51,9 @@ static int open_client(struct target *target, const char *endpoint)
 	if (kp_call_open(target->client, &target->call) != KP_OK)
 		return cli_fail_nomem(cli);
 	kp_call_set_timeout(target->call, (int)args_number(target->args, FLAG_CALL_TIMEOUT, 0));
-	const char *object =
-	        endpoint ? cli_text(cli, "%s@%s", target->object, endpoint) : target->object;
+	const char *object = target->object;
+	if (target->endpoint)
+		object = cli_text(cli, "%s@%s", target->object, target->endpoint);
 	target->proxy = kp_client_proxy(target->client, object);
 	return target->proxy ? CLI_OK : cli_fail_nomem(cli);
 }
@@ -60,10 +61,9 @@ static int open_client(struct target *target, const char *endpoint)
 int target_open(struct cli *cli, const struct args *args, struct target *ret)
 {
 	struct target target = {.cli = cli, .args = args};
-	const char *endpoint = NULL;
-	int code = object_of(&target, &endpoint);
+	int code = object_of(&target);
 	if (code == CLI_OK)
-		code = open_client(&target, endpoint);
+		code = open_client(&target);
 	if (code != CLI_OK)
 		target_close(&target);
 	else
@@ -104,15 +104,16 @@ static int ask_platform(struct target *target)
 static int fail_unreachable(struct target *target, kp_err err)
 {
 	struct cli *cli = target->cli;
-	const char *object = kp_proxy_object(target->proxy), *server = server_of(target);
-	if (strchr(object, '@'))
-		return cli_fail(cli, CLI_UNREACHABLE, "%s cannot be reached: %s", object,
+	if (target->endpoint)
+		return cli_fail(cli, CLI_UNREACHABLE, "nobody answers for %s at %s: %s",
+		                target->object, settings_shown(cli, target->endpoint),
 		                kp_err_text(err));
 	int code = ask_platform(target);
 	if (code != CLI_OK)
 		return code;
+	const char *server = server_of(target);
 	return cli_fail(cli, CLI_UNREACHABLE, "no instance of %s serves %s now; see 'kipp ps %s'",
-	                server, object, server);
+	                server, target->object, server);
 }
 
 int target_fail(struct target *target, const char *function, kp_err err)
@@ -129,11 +130,8 @@ int target_fail(struct target *target, const char *function, kp_err err)
 		                "%s did not answer '%s' in time; --timeout gives it longer",
 		                target->object, function);
 	case KP_ERR_NOSERVANT:
-		return cli_fail(
-		        cli, CLI_NOTFOUND,
-		        "the server is there but serves no object '%s'; 'kipp ps %s -o wide' "
-		        "shows its endpoints",
-		        target->object, server_of(target));
+		return cli_fail(cli, CLI_NOTFOUND,
+		                "the server answers, but it serves no object '%s'", target->object);
 	default:
 		return cli_fail(cli, cli_exit_of(err) == CLI_NOTFOUND ? CLI_NOTFOUND : CLI_FAILED,
 		                "%s answered '%s' with code %d (%s)%s%.*s", target->object,

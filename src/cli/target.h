@@ -13,6 +13,7 @@ struct target {
 	struct kp_call *call;                 // owned
 	struct kp_proxy *proxy;               // borrowed from client
 	const char *object;                   // "App.Server.Obj", without the endpoint
+	const char *endpoint;                 // NULL: to be found through the controller
 	const struct kp_interface *interface; // in the run's arena
 };
 

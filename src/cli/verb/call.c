@@ -43,9 +43,9 @@ static int fail_unknown_function(struct target *target, const char *name)
 		known = cli_text(target->cli, "%s%s%s", known, i > 0 ? ", " : "", names[i]);
 	}
 	const char *near = nearest_find(name, names, interface->function_count);
-	return cli_fail(target->cli, CLI_NOTFOUND, "%s has no function '%s'%s%s%s; it has %s",
-	                target->object, name, near ? ", did you mean '" : "", near ? near : "",
-	                near ? "'?" : "", *known ? known : "none at all");
+	return cli_fail(target->cli, CLI_NOTFOUND, "%s has no function '%s'; it has %s%s%s%s",
+	                target->object, name, *known ? known : "none at all",
+	                near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
 static int read_stdin(struct cli *cli, struct kp_buf *out)

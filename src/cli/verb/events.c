@@ -27,7 +27,18 @@ static const char *level_name(int32_t level)
 	return level >= 0 && level <= 2 ? names[level] : "error";
 }
 
-static void fill_table(struct cli *cli, const struct kipp_Event_list *events, struct table *table)
+// In a table a package's hash is cut: twelve digits tell it from any other.
+static const char *short_subject(struct cli *cli, struct kp_str subject, enum table_format format)
+{
+	bool is_hash =
+	        subject.len == 64 && strspn(cli_terminated(cli, subject), "0123456789abcdef") == 64;
+	if (is_hash && format == TABLE_SHORT)
+		subject.len = 12;
+	return cli_terminated(cli, subject);
+}
+
+static void fill_table(struct cli *cli, const struct kipp_Event_list *events,
+                       enum table_format format, struct table *table)
 {
 	table_init(table, columns, sizeof(columns) / sizeof(columns[0]));
 	for (size_t i = 0; i < events->len; i++) {
@@ -37,7 +48,7 @@ static void fill_table(struct cli *cli, const struct kipp_Event_list *events, st
 		row[1] = table_time(cli, event->timeMs);
 		row[2] = level_name(event->level);
 		row[3] = cli_terminated(cli, event->kind);
-		row[4] = cli_terminated(cli, event->subject);
+		row[4] = short_subject(cli, event->subject, format);
 		row[5] = cli_terminated(cli, event->node);
 		row[6] = cli_terminated(cli, event->text);
 		row[7] = cli_text(cli, "%" PRId64, event->timeMs);
@@ -61,7 +72,7 @@ static int print_events(struct stream *stream, const struct kipp_Event_list *eve
 		return cli_fail_nomem(cli);
 	cli->arena = round;
 	struct table table;
-	fill_table(cli, events, &table);
+	fill_table(cli, events, stream->format, &table);
 	table.widths = stream->widths;
 	struct kp_buf out = {0};
 	table_render(&table, stream->format, cli->has_out_colour, !stream->is_begun, &out);

@@ -96,8 +96,10 @@ static int print_nodes(struct remote *remote, enum table_format format)
 	int code = remote_result(remote, err, outcome, (struct kp_str){0});
 	if (code != CLI_OK)
 		return code;
-	if (nodes.len == 0)
+	if (nodes.len == 0 && format != TABLE_JSON) {
 		cli_say(cli, "no machine has joined yet; 'kipp node' on one does it");
+		return CLI_OK;
+	}
 	struct table table;
 	table_init(&table, node_columns, sizeof(node_columns) / sizeof(node_columns[0]));
 	for (size_t i = 0; i < nodes.len; i++) {
