@@ -95,13 +95,17 @@ static int64_t decode_int(struct kp_decoder *in, unsigned tag, unsigned type_max
 	return value;
 }
 
+enum {
+	INT_SIZE_MAX = 5, // of an int with its head
+};
+
 // quick_int is one of the steps that read what peers really send: fields in order, short heads,
 // narrow numbers. Each returns what follows, or NULL for all else and after a NULL; the packet then
-// takes the long way from its start.
-static inline const uint8_t *quick_int(const uint8_t *at, const uint8_t *end, unsigned tag,
-                                       unsigned type_max, int32_t *ret)
+// takes the long way from its start. There must be INT_SIZE_MAX bytes.
+static inline const uint8_t *quick_int(const uint8_t *at, unsigned tag, unsigned type_max,
+                                       int32_t *ret)
 {
-	if (!at || end - at < 5)
+	if (!at)
 		return NULL;
 	unsigned type = *at ^ tag << 4;
 	if (type == KP_WIRE_ZERO) {
@@ -123,28 +127,31 @@ static inline const uint8_t *quick_int(const uint8_t *at, const uint8_t *end, un
 	return NULL;
 }
 
-static inline bool quick_request(struct kp_decoder *in, struct kp_request_packet *packet)
+static inline const uint8_t *has_bytes(const uint8_t *at, const uint8_t *end, ptrdiff_t size)
 {
-	const uint8_t *at = in->ptr, *end = in->end;
+	return KP_LIKELY(at && end - at >= size) ? at : NULL;
+}
+
+static inline const uint8_t *quick_request(const uint8_t *at, const uint8_t *end,
+                                           struct kp_request_packet *packet)
+{
 	int32_t version = 0, packet_type = 0;
-	at = quick_int(at, end, 1, KP_WIRE_INT16, &version);
-	at = quick_int(at, end, 2, KP_WIRE_INT8, &packet_type);
-	at = quick_int(at, end, 3, KP_WIRE_INT32, &packet->message_type);
-	at = quick_int(at, end, 4, KP_WIRE_INT32, &packet->request_id);
+	at = has_bytes(at, end, 4 * INT_SIZE_MAX);
+	at = quick_int(at, 1, KP_WIRE_INT16, &version);
+	at = quick_int(at, 2, KP_WIRE_INT8, &packet_type);
+	at = quick_int(at, 3, KP_WIRE_INT32, &packet->message_type);
+	at = quick_int(at, 4, KP_WIRE_INT32, &packet->request_id);
 	at = kp_wire_get_str(at, end, 5, &packet->servant);
 	at = kp_wire_get_str(at, end, 6, &packet->function);
 	at = kp_wire_get_bytes(at, end, REQUEST_BODY_TAG, &packet->body);
-	at = quick_int(at, end, 8, KP_WIRE_INT32, &packet->timeout_ms);
-	if (!at)
-		return false;
+	at = has_bytes(at, end, INT_SIZE_MAX);
+	at = quick_int(at, 8, KP_WIRE_INT32, &packet->timeout_ms);
 	packet->version = (int16_t)version;
 	packet->packet_type = (int8_t)packet_type;
-	in->ptr = at;
-	return true;
+	return at;
 }
 
-static __attribute__((noinline)) void decode_request(struct kp_decoder *in,
-                                                     struct kp_request_packet *packet)
+static void plain_request(struct kp_decoder *in, struct kp_request_packet *packet)
 {
 	packet->version = (int16_t)decode_int(in, 1, KP_WIRE_INT16);
 	packet->packet_type = (int8_t)decode_int(in, 2, KP_WIRE_INT8);
@@ -156,42 +163,54 @@ static __attribute__((noinline)) void decode_request(struct kp_decoder *in,
 	packet->timeout_ms = (int32_t)decode_int(in, 8, KP_WIRE_INT32);
 }
 
+// finish_request goes on at `at`, or reads all of the packet if that is NULL.
+static __attribute__((noinline)) kp_err finish_request(struct kp_decoder *in, const uint8_t *at,
+                                                       struct kp_request_packet *packet)
+{
+	if (at)
+		in->ptr = at;
+	else
+		plain_request(in, packet);
+	decode_map(in, REQUEST_CONTEXT_TAG, KP_REQUIRED, &packet->context);
+	decode_map(in, REQUEST_STATUS_TAG, KP_REQUIRED, &packet->status);
+	return kp_decoder_skip_rest(in);
+}
+
 kp_err kp_request_packet_decode(struct kp_bytes bytes, struct kp_arena *arena,
                                 struct kp_request_packet *ret)
 {
-	struct kp_decoder in = kp_decoder(bytes, arena);
+	static const uint8_t no_maps[4] = {REQUEST_CONTEXT_TAG << 4 | KP_WIRE_MAP, KP_WIRE_ZERO,
+	                                   REQUEST_STATUS_TAG << 4 | KP_WIRE_MAP, KP_WIRE_ZERO};
 	struct kp_request_packet packet;
-	if (KP_UNLIKELY(!quick_request(&in, &packet)))
-		decode_request(&in, &packet);
-	decode_map(&in, REQUEST_CONTEXT_TAG, KP_REQUIRED, &packet.context);
-	decode_map(&in, REQUEST_STATUS_TAG, KP_REQUIRED, &packet.status);
-	if (KP_UNLIKELY(in.ptr != in.end))
-		kp_decoder_skip_rest(&in);
-	KP_TRY(in.err);
+	struct kp_decoder in = kp_decoder(bytes, arena);
+	const uint8_t *end = in.end, *at = quick_request(bytes.ptr, end, &packet);
+	if (KP_LIKELY(at && (size_t)(end - at) == sizeof(no_maps) &&
+	              memcmp(at, no_maps, sizeof(no_maps)) == 0))
+		packet.context = packet.status = (struct kp_packet_map){{NULL, 0}, 0};
+	else
+		KP_TRY(finish_request(&in, at, &packet));
 	*ret = packet;
 	return KP_OK;
 }
 
-static inline bool quick_response(struct kp_decoder *in, struct kp_response_packet *packet)
+static inline const uint8_t *quick_response(const uint8_t *at, const uint8_t *end,
+                                            struct kp_response_packet *packet)
 {
-	const uint8_t *at = in->ptr, *end = in->end;
 	int32_t version = 0, packet_type = 0;
-	at = quick_int(at, end, 1, KP_WIRE_INT16, &version);
-	at = quick_int(at, end, 2, KP_WIRE_INT8, &packet_type);
-	at = quick_int(at, end, 3, KP_WIRE_INT32, &packet->request_id);
-	at = quick_int(at, end, 4, KP_WIRE_INT32, &packet->message_type);
-	at = quick_int(at, end, 5, KP_WIRE_INT32, &packet->ret);
+	at = has_bytes(at, end, 3 * INT_SIZE_MAX);
+	at = quick_int(at, 1, KP_WIRE_INT16, &version);
+	at = quick_int(at, 2, KP_WIRE_INT8, &packet_type);
+	at = quick_int(at, 3, KP_WIRE_INT32, &packet->request_id);
+	at = quick_int(at, 4, KP_WIRE_INT32, &packet->message_type);
+	at = has_bytes(at, end, INT_SIZE_MAX);
+	at = quick_int(at, 5, KP_WIRE_INT32, &packet->ret);
 	at = kp_wire_get_bytes(at, end, RESPONSE_BODY_TAG, &packet->body);
-	if (!at)
-		return false;
 	packet->version = (int16_t)version;
 	packet->packet_type = (int8_t)packet_type;
-	in->ptr = at;
-	return true;
+	return at;
 }
 
-static __attribute__((noinline)) void decode_response(struct kp_decoder *in,
-                                                      struct kp_response_packet *packet)
+static void plain_response(struct kp_decoder *in, struct kp_response_packet *packet)
 {
 	packet->version = (int16_t)decode_int(in, 1, KP_WIRE_INT16);
 	packet->packet_type = (int8_t)decode_int(in, 2, KP_WIRE_INT8);
@@ -201,22 +220,31 @@ static __attribute__((noinline)) void decode_response(struct kp_decoder *in,
 	kp_bytes_decode(in, RESPONSE_BODY_TAG, KP_REQUIRED, &packet->body);
 }
 
+static __attribute__((noinline)) kp_err finish_response(struct kp_decoder *in, const uint8_t *at,
+                                                        struct kp_response_packet *packet)
+{
+	if (at)
+		in->ptr = at;
+	else
+		plain_response(in, packet);
+	decode_map(in, RESPONSE_STATUS_TAG, KP_REQUIRED, &packet->status);
+	kp_str_decode(in, RESPONSE_REASON_TAG, KP_OPTIONAL, &packet->reason);
+	decode_map(in, RESPONSE_CONTEXT_TAG, KP_OPTIONAL, &packet->context);
+	return kp_decoder_skip_rest(in);
+}
+
 kp_err kp_response_packet_decode(struct kp_bytes bytes, struct kp_arena *arena,
                                  struct kp_response_packet *ret)
 {
-	struct kp_decoder in = kp_decoder(bytes, arena);
 	struct kp_response_packet packet;
-	if (KP_UNLIKELY(!quick_response(&in, &packet)))
-		decode_response(&in, &packet);
-	decode_map(&in, RESPONSE_STATUS_TAG, KP_REQUIRED, &packet.status);
-	packet.reason = (struct kp_str){0};
-	packet.context = (struct kp_packet_map){0};
-	if (in.ptr != in.end) {
-		kp_wire_find_str(&in, RESPONSE_REASON_TAG, KP_OPTIONAL, &packet.reason);
-		decode_map(&in, RESPONSE_CONTEXT_TAG, KP_OPTIONAL, &packet.context);
-		kp_decoder_skip_rest(&in);
-	}
-	KP_TRY(in.err);
+	struct kp_decoder in = kp_decoder(bytes, arena);
+	const uint8_t *end = in.end, *at = quick_response(bytes.ptr, end, &packet);
+	packet.status = packet.context = (struct kp_packet_map){{NULL, 0}, 0};
+	packet.reason = (struct kp_str){NULL, 0};
+	bool is_done = at && end - at == 2 && at[0] == (RESPONSE_STATUS_TAG << 4 | KP_WIRE_MAP) &&
+	               at[1] == KP_WIRE_ZERO;
+	if (KP_UNLIKELY(!is_done))
+		KP_TRY(finish_response(&in, at, &packet));
 	*ret = packet;
 	return KP_OK;
 }
@@ -293,13 +321,11 @@ enum {
 	COUNT_SIZE_GUESS = 3,
 };
 
-void kp_response_begin(struct kp_buf *out, struct kp_response_mark *mark, int16_t version,
-                       int32_t request_id, int32_t message_type)
+// put_begin writes a response up to its body; there is room for it.
+static inline void put_begin(struct kp_buf *out, struct kp_response_mark *mark, int16_t version,
+                             int32_t request_id, int32_t message_type)
 {
-	*mark = (struct kp_response_mark){out->len, out->len, out->err};
-	uint8_t *at = kp_buf_reserve(out, RESPONSE_HEAD_SIZE_MAX);
-	if (!at)
-		return;
+	uint8_t *at = out->data + out->len;
 	at = kp_wire_put_int(at + KP_FRAME_HEAD_SIZE, 1, version);
 	at = kp_wire_put_head(at, 2, KP_WIRE_ZERO);
 	at = kp_wire_put_int(at, 3, request_id);
@@ -308,6 +334,24 @@ void kp_response_begin(struct kp_buf *out, struct kp_response_mark *mark, int16_
 	at = kp_wire_put_head(at, RESPONSE_BODY_TAG, KP_WIRE_SIMPLE_LIST);
 	*at++ = KP_WIRE_INT8;
 	mark->body = out->len = (size_t)(at + COUNT_SIZE_GUESS - out->data);
+}
+
+static __attribute__((noinline)) void begin_slow(struct kp_buf *out, struct kp_response_mark *mark,
+                                                 int16_t version, int32_t request_id,
+                                                 int32_t message_type)
+{
+	if (kp_buf_reserve(out, RESPONSE_HEAD_SIZE_MAX))
+		put_begin(out, mark, version, request_id, message_type);
+}
+
+void kp_response_begin(struct kp_buf *out, struct kp_response_mark *mark, int16_t version,
+                       int32_t request_id, int32_t message_type)
+{
+	*mark = (struct kp_response_mark){out->len, out->len, out->err};
+	if (KP_LIKELY(out->err == KP_OK && out->cap - out->len >= RESPONSE_HEAD_SIZE_MAX))
+		put_begin(out, mark, version, request_id, message_type);
+	else
+		begin_slow(out, mark, version, request_id, message_type);
 }
 
 // move_body makes the room before the body what its length needs, and writes the length.
@@ -341,21 +385,42 @@ static __attribute__((noinline)) kp_err end_slow(struct kp_buf *out,
 	return frame_end(out, mark->start);
 }
 
+// close_frame writes what follows a body when both maps are empty; there is room for it.
+static inline kp_err close_frame(struct kp_buf *out, size_t start)
+{
+	uint8_t *end = out->data + out->len;
+	end[0] = RESPONSE_STATUS_TAG << 4 | KP_WIRE_MAP;
+	end[1] = KP_WIRE_ZERO;
+	out->len += 2;
+	kp_wire_put_u32(out->data + start, (uint32_t)(out->len - start));
+	return KP_OK;
+}
+
+// end_short moves a body of 1 to INT8_MAX bytes, whose length takes one byte less than guessed.
+static __attribute__((noinline)) kp_err end_short(struct kp_buf *out,
+                                                  const struct kp_response_mark *mark, size_t size)
+{
+	uint8_t *count = out->data + mark->body - COUNT_SIZE_GUESS;
+	count[0] = KP_WIRE_INT8;
+	count[1] = (uint8_t)size;
+	memmove(count + 2, count + COUNT_SIZE_GUESS, size);
+	out->len--;
+	return close_frame(out, mark->start);
+}
+
 kp_err kp_response_end(struct kp_buf *out, const struct kp_response_mark *mark,
                        const struct kp_packet_map *status, const struct kp_packet_map *context)
 {
 	size_t size = out->len - mark->body;
-	if (KP_UNLIKELY(out->err != KP_OK || status || context || size <= INT8_MAX ||
-	                size > INT16_MAX || out->cap - out->len < 2))
+	if (KP_UNLIKELY(out->err != KP_OK || status || context || size == 0 || size > INT16_MAX ||
+	                out->cap - out->len < 2))
 		return end_slow(out, mark, status, context);
-	uint8_t *count = out->data + mark->body - COUNT_SIZE_GUESS, *end = out->data + out->len;
+	if (size <= INT8_MAX)
+		return end_short(out, mark, size);
+	uint8_t *count = out->data + mark->body - COUNT_SIZE_GUESS;
 	*count = KP_WIRE_INT16;
 	kp_wire_put_u16(count + 1, (uint16_t)size);
-	end[0] = RESPONSE_STATUS_TAG << 4 | KP_WIRE_MAP;
-	end[1] = KP_WIRE_ZERO;
-	out->len += 2;
-	kp_wire_put_u32(out->data + mark->start, (uint32_t)(out->len - mark->start));
-	return KP_OK;
+	return close_frame(out, mark->start);
 }
 
 void kp_response_abort(struct kp_buf *out, const struct kp_response_mark *mark)
