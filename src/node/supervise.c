@@ -395,10 +395,8 @@ static void check_health(struct supervise *s, int64_t now_ns, struct supervise_a
 static void advance_with_process(struct supervise *s, int64_t now_ns,
                                  struct supervise_actions *actions)
 {
-	if (!s->is_wished) {
-		check_health(s, now_ns, actions);
+	if (!s->is_wished)
 		return;
-	}
 	if (s->wish.is_removed || !s->wish.must_run) {
 		ask_to_stop(s, SUPERVISE_CAUSE_WISH,
 		            s->wish.is_removed ? "removed" : "asked to stop", now_ns, actions);

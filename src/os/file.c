@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,6 +229,15 @@ kp_err kp_file_read_link(const char *path, char **ret)
 	if (len < 0)
 		return errno == EINVAL ? KP_ERR_NOTFOUND : kp_file_error(errno);
 	*ret = kp_strndup(target, (size_t)len);
+	return *ret ? KP_OK : KP_ERR_NOMEM;
+}
+
+kp_err kp_file_real_path(const char *path, char **ret, struct kp_why *why)
+{
+	char real[PATH_MAX];
+	if (!realpath(path, real))
+		return fail(why, "find", path);
+	*ret = kp_strdup(real);
 	return *ret ? KP_OK : KP_ERR_NOMEM;
 }
 

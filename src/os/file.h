@@ -34,6 +34,9 @@ kp_err kp_file_link_replace(const char *path, const char *target, struct kp_why 
 // kp_file_read_link returns where a symbolic link points. NOTFOUND: there is no such link.
 kp_err kp_file_read_link(const char *path, char **ret);
 
+// kp_file_real_path returns the absolute path without links of what is there.
+kp_err kp_file_real_path(const char *path, char **ret, struct kp_why *why);
+
 // kp_file_rename moves a file or directory within one file system and makes the move durable.
 kp_err kp_file_rename(const char *from, const char *to, struct kp_why *why);
 

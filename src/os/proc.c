@@ -205,3 +205,10 @@ const char *const *kp_proc_environ(void)
 {
 	return (const char *const *)environ;
 }
+
+void kp_proc_host_name(char *text, size_t size)
+{
+	if (gethostname(text, size) < 0 || text[0] == '\0')
+		snprintf(text, size, "localhost");
+	text[size - 1] = '\0';
+}

@@ -89,3 +89,6 @@ const char *const *kp_proc_environ(void);
 // kp_proc_boot_id writes what names this boot of the machine; start times mean nothing in another
 // one. Empty when the kernel does not tell.
 void kp_proc_boot_id(char text[40]);
+
+// kp_proc_host_name writes this machine's name, "localhost" when it has none.
+void kp_proc_host_name(char *text, size_t size);
