@@ -118,8 +118,11 @@ kp_err kp_store_query(struct kp_store *store, const char *sql, struct kp_query *
 	sqlite3_stmt *statement;
 	int code =
 	        sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL);
-	if (code != SQLITE_OK)
-		return fail(store, why, code);
+	if (code != SQLITE_OK) {
+		kp_err err = fail(store, why, code);
+		kp_assert(err != KP_OK);
+		return err;
+	}
 	query = kp_new(struct kp_query);
 	if (!query || kp_map_set(&store->queries, kp_str(sql), query) != KP_OK) {
 		sqlite3_finalize(statement);
