@@ -3,10 +3,13 @@
 
 #include "base/text.h"
 #include "os/file.h"
+#include "tars/conf.h"
 #include "tars/endpoint.h"
 
 #include <stdlib.h>
 #include <unistd.h>
+
+#define SETTINGS_DIR "/etc/kipp"
 
 enum {
 	ENDPOINT_SIZE_MAX = 4096
@@ -16,6 +19,40 @@ static const char *from_environment(const char *name)
 {
 	const char *text = getenv(name);
 	return text && *text ? text : NULL;
+}
+
+// read_file lays one file over the tree.
+static void read_file(struct cli *cli, const char *path, struct kp_conf *conf)
+{
+	struct kp_buf text = {0};
+	struct kp_why why = {0};
+	kp_err err = kp_file_read(path, KP_CONF_SIZE_MAX, &text, &why);
+	if (err == KP_OK) {
+		err = kp_conf_parse(conf, kp_buf_str(&text), &why);
+		if (err != KP_OK)
+			cli_warn(cli, "%s:%s; the rest of this file is not used", path,
+			         *why.text ? why.text : kp_err_text(err));
+	} else if (err != KP_ERR_NOTFOUND) {
+		cli_warn(cli, "%s; it is not used", why.text);
+	}
+	kp_buf_fini(&text);
+}
+
+const char *settings_from_files(struct cli *cli, const char *dir, const char *key)
+{
+	struct kp_conf conf;
+	kp_conf_init(&conf, cli->arena);
+	read_file(cli, cli_text(cli, "%s/kipp.conf", dir), &conf);
+	const char *more = cli_text(cli, "%s/conf.d", dir);
+	struct kp_file_list files = {0};
+	if (kp_file_list_dir(more, &files, NULL) == KP_OK) {
+		for (size_t i = 0; i < files.count; i++)
+			read_file(cli, cli_text(cli, "%s/%s", more, files.names[i]), &conf);
+	}
+	kp_file_list_fini(&files);
+	struct kp_str value;
+	bool is_there = kp_conf_get(&conf, cli_text(cli, "/kipp<%s>", key), &value);
+	return is_there && value.len > 0 ? cli_terminated(cli, value) : NULL;
 }
 
 static const char *default_data(struct cli *cli)
@@ -32,6 +69,8 @@ static const char *default_data(struct cli *cli)
 const char *settings_data(struct cli *cli, const struct args *args)
 {
 	const char *data = args_text(args, FLAG_DATA, from_environment("KIPP_DATA"));
+	if (!data)
+		data = settings_from_files(cli, SETTINGS_DIR, "data");
 	return data ? data : default_data(cli);
 }
 
@@ -115,5 +154,10 @@ const char *settings_controller(struct cli *cli, const struct args *args)
 		return checked(cli, environment, "KIPP_CONTROLLER");
 	if (!left)
 		left = left_by_controller(cli, settings_data(cli, args));
-	return left ? left : cli_text(cli, "tcp -h 127.0.0.1 -p %d", SETTINGS_PORT);
+	if (left)
+		return left;
+	const char *file = settings_from_files(cli, SETTINGS_DIR, "controller");
+	if (file)
+		return checked(cli, file, "the controller of " SETTINGS_DIR "/kipp.conf");
+	return cli_text(cli, "tcp -h 127.0.0.1 -p %d", SETTINGS_PORT);
 }

@@ -28,3 +28,8 @@ const char *settings_endpoint(struct cli *cli, const char *text);
 
 // settings_endpoint_file is where a controller on the data directory `data` leaves its endpoint.
 const char *settings_endpoint_file(struct cli *cli, const char *data);
+
+// settings_from_files returns the value of `key` in the section <kipp> of DIR/kipp.conf and then of
+// the files of DIR/conf.d by their names, the last one counting; NULL: none has it. A file that is
+// not understood is left out, and said.
+const char *settings_from_files(struct cli *cli, const char *dir, const char *key);
