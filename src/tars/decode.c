@@ -158,85 +158,41 @@ bool kp_wire_find_slow(struct kp_decoder *in, unsigned tag, enum kp_need need, u
 	return in->depth > 0 ? kp_wire_fail(in, tag, KP_ERR_DECODE) : absent(in, tag, need);
 }
 
-bool kp_bool_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, bool *ret)
-{
-	int64_t value;
-	if (!kp_wire_find_int(in, tag, need, KP_WIRE_INT8, &value))
-		return false;
-	*ret = value != 0;
-	return true;
-}
+// INT_DECODER defines a decoder whose quick path needs no frame. A value out of range is refused,
+// where other readers cut it: a value that nobody sent must not reach a handler.
+#define INT_DECODER(name, type, wire_type_max, min, max)                                           \
+	static __attribute__((noinline)) bool decode_##name##_slow(                                \
+	        struct kp_decoder *in, unsigned tag, enum kp_need need, type *ret)                 \
+	{                                                                                          \
+		int64_t value;                                                                     \
+		if (!kp_wire_find_int(in, tag, need, (wire_type_max), &value))                     \
+			return false;                                                              \
+		if (value < (min) || value > (max))                                                \
+			return kp_wire_fail(in, tag, KP_ERR_DECODE);                               \
+		*ret = (type)value;                                                                \
+		return true;                                                                       \
+	}                                                                                          \
+                                                                                                   \
+	bool kp_##name##_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, type *ret) \
+	{                                                                                          \
+		int64_t value = 0;                                                                 \
+		const uint8_t *at =                                                                \
+		        kp_wire_get_int(in->ptr, in->end, tag, (wire_type_max), &value);           \
+		if (KP_UNLIKELY(!at || value < (min) || value > (max)))                            \
+			return decode_##name##_slow(in, tag, need, ret);                           \
+		in->ptr = at;                                                                      \
+		*ret = (type)value;                                                                \
+		return true;                                                                       \
+	}
 
-bool kp_i8_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, int8_t *ret)
-{
-	int64_t value;
-	if (!kp_wire_find_int(in, tag, need, KP_WIRE_INT8, &value))
-		return false;
-	*ret = (int8_t)value;
-	return true;
-}
-
-bool kp_i16_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, int16_t *ret)
-{
-	int64_t value;
-	if (!kp_wire_find_int(in, tag, need, KP_WIRE_INT16, &value))
-		return false;
-	*ret = (int16_t)value;
-	return true;
-}
-
-bool kp_i32_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, int32_t *ret)
-{
-	int64_t value;
-	if (!kp_wire_find_int(in, tag, need, KP_WIRE_INT32, &value))
-		return false;
-	*ret = (int32_t)value;
-	return true;
-}
-
-bool kp_i64_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, int64_t *ret)
-{
-	return kp_wire_find_int(in, tag, need, KP_WIRE_INT64, ret);
-}
-
-// decode_unsigned refuses what does not fit, where other readers cut it: a value that nobody sent
-// must not reach a handler.
-static inline bool decode_unsigned(struct kp_decoder *in, unsigned tag, enum kp_need need,
-                                   unsigned type_max, int64_t max, int64_t *ret)
-{
-	if (!kp_wire_find_int(in, tag, need, type_max, ret))
-		return false;
-	if (KP_UNLIKELY(*ret < 0 || *ret > max))
-		return kp_wire_fail(in, tag, KP_ERR_DECODE);
-	return true;
-}
-
-bool kp_u8_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, uint8_t *ret)
-{
-	int64_t value;
-	if (!decode_unsigned(in, tag, need, KP_WIRE_INT16, UINT8_MAX, &value))
-		return false;
-	*ret = (uint8_t)value;
-	return true;
-}
-
-bool kp_u16_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, uint16_t *ret)
-{
-	int64_t value;
-	if (!decode_unsigned(in, tag, need, KP_WIRE_INT32, UINT16_MAX, &value))
-		return false;
-	*ret = (uint16_t)value;
-	return true;
-}
-
-bool kp_u32_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, uint32_t *ret)
-{
-	int64_t value;
-	if (!decode_unsigned(in, tag, need, KP_WIRE_INT64, UINT32_MAX, &value))
-		return false;
-	*ret = (uint32_t)value;
-	return true;
-}
+INT_DECODER(bool, bool, KP_WIRE_INT8, INT8_MIN, INT8_MAX)
+INT_DECODER(i8, int8_t, KP_WIRE_INT8, INT8_MIN, INT8_MAX)
+INT_DECODER(i16, int16_t, KP_WIRE_INT16, INT16_MIN, INT16_MAX)
+INT_DECODER(i32, int32_t, KP_WIRE_INT32, INT32_MIN, INT32_MAX)
+INT_DECODER(i64, int64_t, KP_WIRE_INT64, INT64_MIN, INT64_MAX)
+INT_DECODER(u8, uint8_t, KP_WIRE_INT16, 0, UINT8_MAX)
+INT_DECODER(u16, uint16_t, KP_WIRE_INT32, 0, UINT16_MAX)
+INT_DECODER(u32, uint32_t, KP_WIRE_INT64, 0, UINT32_MAX)
 
 static bool read_f32(struct kp_decoder *in, unsigned tag, float *ret)
 {

@@ -218,6 +218,31 @@ static inline const uint8_t *kp_wire_get_count(const uint8_t *at, const uint8_t 
 	return NULL;
 }
 
+// kp_wire_get_int reads the field `tag` if it is an integer, not wider than `type_max`, with a
+// short head, and comes next; it returns what follows, or NULL for anything else.
+static inline const uint8_t *kp_wire_get_int(const uint8_t *at, const uint8_t *end, unsigned tag,
+                                             unsigned type_max, int64_t *ret)
+{
+	if (KP_UNLIKELY(at >= end || tag > KP_WIRE_TAG_SHORT_MAX))
+		return NULL;
+	unsigned type = *at++ ^ tag << 4;
+	if (type == KP_WIRE_ZERO) {
+		*ret = 0;
+		return at;
+	}
+	if (KP_UNLIKELY(type > type_max || end - at < (ptrdiff_t)1 << type))
+		return NULL;
+	if (type == KP_WIRE_INT8)
+		*ret = kp_wire_get_i8(at);
+	else if (type == KP_WIRE_INT16)
+		*ret = (int16_t)kp_wire_get_u16(at);
+	else if (type == KP_WIRE_INT32)
+		*ret = (int32_t)kp_wire_get_u32(at);
+	else
+		*ret = (int64_t)kp_wire_get_u64(at);
+	return at + ((ptrdiff_t)1 << type);
+}
+
 // kp_wire_get_str reads the field `tag` if it is a short text and comes next; it returns what
 // follows, or NULL for anything else and for a NULL `at`.
 static inline const uint8_t *kp_wire_get_str(const uint8_t *at, const uint8_t *end, unsigned tag,
