@@ -127,7 +127,8 @@ kp_err kp_store_query(struct kp_store *store, const char *sql, struct kp_query *
 	if (!query || kp_map_set(&store->queries, kp_str(sql), query) != KP_OK) {
 		sqlite3_finalize(statement);
 		kp_free(query);
-		return kp_why_set(why, KP_ERR_NOMEM, "out of memory in the store %s", store->path);
+		kp_why_set(why, KP_ERR_NOMEM, "out of memory in the store %s", store->path);
+		return KP_ERR_NOMEM;
 	}
 	*query = (struct kp_query){.store = store, .statement = statement};
 	*ret = query;
