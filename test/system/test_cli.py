@@ -259,7 +259,7 @@ def test_the_service_manager_hears_of_readiness(platform, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(30)
-        controller = Daemon("controller", "--port", "0", "--data", platform.data,
+        controller = Daemon(KIPP, "controller", "--port", "0", "--data", platform.data,
                             env={"NOTIFY_SOCKET": str(tmp_path / "notify")})
         platform.daemons.append(controller)
         assert manager.recv(100) == b"READY=1"
