@@ -3,6 +3,7 @@
 
 #include "base/try.h"
 #include "control/state/names.h"
+#include "kipp/version.h"
 #include "os/clock.h"
 
 #include <inttypes.h>
@@ -254,7 +255,7 @@ static int32_t list_events(struct kp_call *call, int64_t after, int32_t wait_ms,
 
 static int32_t version(struct kp_call *call, struct kp_str *ret)
 {
-	*ret = kp_str(KIPP_VERSION);
+	*ret = kp_str(KP_VERSION_TEXT);
 	return kipp_Outcome_Done;
 }
 
