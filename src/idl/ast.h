@@ -16,6 +16,7 @@ enum {
 	IDL_ERRORS_MAX = 50,
 	IDL_TAG_MAX = 255,
 	IDL_PARAMS_MAX = 254,
+	IDL_NAME_SIZE_MAX = 128,
 	IDL_DEPTH_MAX = 32,            // vectors and maps in each other; includes in each other
 	IDL_STRUCT_SIZE_MAX = 1 << 20, // in C, with the structs in it
 	IDL_TEXT_SIZE_MAX = 4 << 20,   // of one file

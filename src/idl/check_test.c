@@ -108,19 +108,21 @@ static void the_largest_tag_and_the_longest_parameter_list_are_allowed(void **st
 	kp_buf_fini(&text);
 }
 
-static void parameters_get_names_that_clash_with_nothing(void **state)
+static void names_clash_with_nothing_in_c(void **state)
 {
-	struct kp_idl *idl =
-	        test_good("module A { interface I { int f(int call, out int x, int ret_x, "
-	                  "int register, int call_, out int ret); }; };");
-	static const char *const names[] = {"call__", "x", "ret_x_", "register_", "call_", "ret_"};
-	const struct idl_param *param = find(idl, "A::I")->functions->params;
-	for (size_t i = 0; i < 6; i++, param = param->next) {
-		for (const struct idl_param *other = param->next; other; other = other->next)
-			assert_false(kp_str_equal(param->c_name, other->c_name));
-		if (i != 0 && i != 4)
-			assert_true(kp_str_equal(param->c_name, kp_str(names[i])));
-	}
+	struct kp_idl *idl = test_good("module A { interface I { int f(int call, out int x, int "
+	                               "ret_x, int register, int call_, "
+	                               "out int ret, int kp_str, int _Bool, int ok); };\n"
+	                               "enum E { type, encode, fine }; };");
+	static const char *const names[] = {"call__", "x",       "ret_x_", "register_", "call_",
+	                                    "ret_",   "kp_str_", "x_Bool", "ok"};
+	size_t i = 0;
+	for (const struct idl_param *param = find(idl, "A::I")->functions->params; param;
+	     param = param->next)
+		assert_true(kp_str_equal(param->c_name, kp_str(names[i++])));
+	assert_int_equal(i, 9);
+	const struct idl_enum_value *value = find(idl, "A::E")->values;
+	assert_true(kp_str_equal(value->c_name, kp_str("A_E_type_")));
 	kp_idl_close(idl);
 }
 
@@ -173,7 +175,7 @@ int main(void)
 	        cmocka_unit_test(a_struct_may_hold_vectors_and_maps_of_itself),
 	        cmocka_unit_test(deep_or_huge_structs_are_refused),
 	        cmocka_unit_test(the_largest_tag_and_the_longest_parameter_list_are_allowed),
-	        cmocka_unit_test(parameters_get_names_that_clash_with_nothing),
+	        cmocka_unit_test(names_clash_with_nothing_in_c),
 	        cmocka_unit_test(included_files_are_searched_beside_and_then_in_the_path),
 	        cmocka_unit_test(a_missing_file_is_told),
 	};

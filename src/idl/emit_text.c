@@ -119,12 +119,14 @@ struct idl_signature idl_signature_begin(struct idl_emitter *e, const char *form
 	va_start(args, format);
 	struct kp_str text = kp_arena_vformat(&e->idl->arena, format, args);
 	va_end(args);
-	if (!text.ptr)
+	if (!text.ptr) {
 		e->idl->err = KP_ERR_NOMEM;
+		text = kp_str("");
+	}
 	kp_buf_append_str(e->out, text);
 	kp_buf_append_byte(e->out, '(');
 	struct idl_signature signature = {.out = e->out};
-	signature.tabs = text.len && text.ptr[0] == '\t' ? "\t" : "";
+	signature.tabs = text.ptr[0] == '\t' ? "\t" : "";
 	signature.indent = text.len + 1 - strlen(signature.tabs);
 	if (signature.indent > INDENT_MAX) {
 		signature.indent = 8;

@@ -107,7 +107,7 @@ static void define_containers(struct idl_emitter *e, const struct idl_type *type
 	if (type->kind != KP_KIND_LIST && type->kind != KP_KIND_MAP)
 		return;
 	define_containers(e, type->element);
-	if (type->key)
+	if (type->kind == KP_KIND_MAP)
 		define_containers(e, type->key);
 	for (struct idl_used *used = e->used; used; used = used->next)
 		if (kp_str_equal(idl_type_name(used->type), type->c_name) && !used->is_defined &&

@@ -151,7 +151,7 @@ static int hex_digit(char c)
 // lex_escape reads what follows a backslash.
 static char lex_escape(struct idl_lexer *lexer)
 {
-	static const char from[] = "ntr0\"'\\abfv", to[] = "\n\t\r\0\"'\\\a\b\f\v";
+	static const char from[] = "ntr0\"'?\\abfv", to[] = "\n\t\r\0\"'?\\\a\b\f\v";
 	struct idl_place place = {lexer->file, lexer->at - 1};
 	char c = peek(lexer, 0);
 	const char *known = c ? strchr(from, c) : NULL;

@@ -15,7 +15,8 @@ static const char reserved_words[] =
         "reinterpret_cast requires restrict return short signed sizeof static static_assert "
         "static_cast stderr stdin stdout struct switch template this thread_local throw true try "
         "typedef typeid typename typeof union unix unsigned using virtual void volatile wchar_t "
-        "while xor xor_eq NULL EOF BUFSIZ ";
+        "while xor xor_eq NULL EOF BUFSIZ "
+        "int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t size_t ";
 
 // Names that the generated functions use themselves.
 static const char stub_words[] =
@@ -39,9 +40,22 @@ static bool is_listed(const char *list, struct kp_str word)
 	return false;
 }
 
+// is_reserved also knows the names that C keeps for its compilers, and those of our own library.
+static bool is_reserved(struct kp_str word)
+{
+	if (word.len > 1 && word.ptr[0] == '_' && (word.ptr[1] == '_' || word.ptr[1] <= 'Z'))
+		return true;
+	return kp_str_starts_with(word, kp_str("kp_")) || kp_str_starts_with(word, kp_str("KP_")) ||
+	       is_listed(reserved_words, word);
+}
+
 struct kp_str idl_c_word(struct kp_idl *idl, struct kp_str word)
 {
-	return is_listed(reserved_words, word) ? idl_format(idl, "%.*s_", KP_STR_ARG(word)) : word;
+	if (!is_reserved(word))
+		return word;
+	bool is_compilers = word.ptr[0] == '_';
+	return is_compilers ? idl_format(idl, "x%.*s", KP_STR_ARG(word))
+	                    : idl_format(idl, "%.*s_", KP_STR_ARG(word));
 }
 
 // claim takes `c_name` with each of its suffixes, and reports the first one that is taken. Two
@@ -82,11 +96,22 @@ static void name_fields(struct kp_idl *idl, struct idl_decl *decl)
 	kp_map_fini(&scope);
 }
 
+// is_suffix tells whether the generated code gives the name `decl_name` to something else.
+static bool is_suffix(const char *const *suffixes, struct kp_str name)
+{
+	for (suffixes++; *suffixes; suffixes++)
+		if (kp_str_equal(name, kp_str(*suffixes + 1)))
+			return true;
+	return false;
+}
+
 static void name_values(struct kp_idl *idl, struct idl_decl *decl, struct kp_map *seen)
 {
 	for (struct idl_enum_value *value = decl->values; value; value = value->next) {
-		value->c_name = idl_format(idl, "%.*s_%.*s", KP_STR_ARG(decl->c_name),
-		                           KP_STR_ARG(value->name.text));
+		struct kp_str name = value->name.text;
+		value->c_name =
+		        idl_format(idl, "%.*s_%.*s%s", KP_STR_ARG(decl->c_name), KP_STR_ARG(name),
+		                   is_suffix(enum_suffixes, name) ? "_" : "");
 		claim(idl, seen, value->c_name, no_suffixes, &value->name);
 	}
 }
@@ -99,7 +124,7 @@ static bool is_param_taken(const struct idl_function *function, const struct idl
 	for (const struct idl_param *other = function->params; other; other = other->next) {
 		if (other == param)
 			continue;
-		if (other->c_name.ptr && kp_str_equal(other->c_name, c_name))
+		if (kp_str_equal(other->name.text, c_name) || kp_str_equal(other->c_name, c_name))
 			return true;
 		if (kp_str_starts_with(c_name, kp_str("ret_")) &&
 		    kp_str_equal(kp_str_sub(c_name, 4, c_name.len), other->name.text))
@@ -122,9 +147,7 @@ static void name_functions(struct kp_idl *idl, struct idl_decl *decl, struct kp_
 {
 	for (struct idl_function *function = decl->functions; function; function = function->next) {
 		struct kp_str name = function->name.text;
-		bool is_taken = false;
-		for (const char *const *suffix = interface_suffixes + 1; *suffix; suffix++)
-			is_taken |= kp_str_equal(name, kp_str(*suffix + 1));
+		bool is_taken = is_suffix(interface_suffixes, name);
 		function->c_name = idl_format(idl, "%.*s_%.*s%s", KP_STR_ARG(decl->c_name),
 		                              KP_STR_ARG(name), is_taken ? "_" : "");
 		function->c_member = idl_c_word(idl, name);

@@ -3,8 +3,9 @@
 
 #include "idl/ast.h"
 
-// idl_c_word returns a name that C and C++ allow: the word itself, or with a `_` behind it when it
-// is reserved there or a macro of the standard headers.
+// idl_c_word returns a name that C and C++ allow: the word itself, or with a `_` behind it (an `x`
+// before a `_`) when it is reserved there, a macro or type of the standard headers, or the
+// library's.
 struct kp_str idl_c_word(struct kp_idl *idl, struct kp_str word);
 
 // idl_name_decl gives a declaration and its parts their names in C, and reports those that two

@@ -6,6 +6,7 @@
 #include "idl/parse.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 
 void *idl_alloc(struct kp_idl *idl, size_t size)
 {
@@ -36,15 +37,12 @@ struct kp_str idl_format(struct kp_idl *idl, const char *format, ...)
 
 struct idl_decl *idl_find_decl(const struct kp_idl *idl, struct kp_str module, struct kp_str name)
 {
-	char full[512];
-	if (module.len + name.len + 2 > sizeof(full))
-		return NULL;
 	struct idl_decl *decl = NULL;
 	if (module.len && !memchr(name.ptr, ':', name.len)) {
-		memcpy(full, module.ptr, module.len);
-		memcpy(full + module.len, "::", 2);
-		memcpy(full + module.len + 2, name.ptr, name.len);
-		decl = kp_map_get(&idl->names, (struct kp_str){full, module.len + 2 + name.len});
+		char full[2 * IDL_NAME_SIZE_MAX + sizeof("::")];
+		int len = snprintf(full, sizeof(full), "%.*s::%.*s", KP_STR_ARG(module),
+		                   KP_STR_ARG(name));
+		decl = kp_map_get(&idl->names, (struct kp_str){full, (size_t)len});
 	}
 	return decl ? decl : kp_map_get(&idl->names, name);
 }

@@ -87,6 +87,11 @@ static bool expect_name(struct parser *p, const char *what, struct idl_name *ret
 		          KP_STR_ARG(p->token.text), what);
 		return false;
 	}
+	if (p->token.text.len > IDL_NAME_SIZE_MAX) {
+		idl_error(p->idl, p->token.place, "a name has at most %d letters",
+		          IDL_NAME_SIZE_MAX);
+		return false;
+	}
 	*ret = (struct idl_name){p->token.text, p->token.place};
 	advance(p);
 	return true;

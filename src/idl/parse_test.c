@@ -1,6 +1,8 @@
 // parse_test.c - the tree that the parser builds, and how it goes on after an error.
 #include "idl/open_test.h"
 
+#include <stdio.h>
+
 static bool is(struct kp_str str, const char *text)
 {
 	return kp_str_equal(str, kp_str(text));
@@ -116,6 +118,26 @@ static void parser_bounds_the_depth_of_types(void **state)
 	assert_int_equal(kp_mem_live(), 0);
 }
 
+static void parser_bounds_the_length_of_names(void **state)
+{
+	char name[IDL_NAME_SIZE_MAX + 2];
+	memset(name, 'x', sizeof(name));
+	name[IDL_NAME_SIZE_MAX] = '\0';
+	char text[2048];
+	snprintf(text, sizeof(text), "module %s { struct %s {}; interface I { %s f(); }; };", name,
+	         name, name);
+	kp_idl_close(test_good(text));
+	name[IDL_NAME_SIZE_MAX] = 'x';
+	name[IDL_NAME_SIZE_MAX + 1] = '\0';
+	snprintf(text, sizeof(text), "module %s { struct A {}; };", name);
+	struct test_file files[] = {{"t.tars", text}, {NULL, NULL}};
+	struct kp_buf messages = {0};
+	struct kp_idl *idl;
+	assert_int_equal(test_open(files, &idl, &messages), KP_ERR_INVALID);
+	assert_non_null(strstr((const char *)messages.data, "a name has at most 128 letters"));
+	kp_buf_fini(&messages);
+}
+
 static const char whole[] =
         "#include \"b.tars\"\nmodule A { enum E { X = -1, Y }; const string N = \"n\\t\";\n"
         "struct S { 0 require map<string, vector<B::T>> a; 1 optional E e = X; };\n"
@@ -154,6 +176,7 @@ int main(void)
 	        cmocka_unit_test(parser_shows_where_a_semicolon_is_missing),
 	        cmocka_unit_test(parser_finds_all_errors_of_a_text),
 	        cmocka_unit_test(parser_bounds_the_depth_of_types),
+	        cmocka_unit_test(parser_bounds_the_length_of_names),
 	        cmocka_unit_test(parser_survives_every_truncation_and_every_missing_byte),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
