@@ -6,15 +6,15 @@
 
 #define NUMBER_ROW(letter, name, value, min, max, help)                      \
 	{                                                                    \
-		(letter), (name), FLAG_NUMBER, (value), (min), (max), (help) \
+		(letter), FLAG_NUMBER, (name), (value), (min), (max), (help) \
 	}
 #define TEXT_ROW(letter, name, value, help)                        \
 	{                                                          \
-		(letter), (name), FLAG_TEXT, (value), 0, 0, (help) \
+		(letter), FLAG_TEXT, (name), (value), 0, 0, (help) \
 	}
 #define SWITCH_ROW(letter, name, help)                            \
 	{                                                         \
-		(letter), (name), FLAG_SWITCH, NULL, 0, 0, (help) \
+		(letter), FLAG_SWITCH, (name), NULL, 0, 0, (help) \
 	}
 
 static const struct flag_row flags[FLAG_COUNT] = {
@@ -27,7 +27,7 @@ static const struct flag_row flags[FLAG_COUNT] = {
         [FLAG_QUIET] = SWITCH_ROW('q', "quiet", "no messages but errors"),
         [FLAG_VERBOSE] = SWITCH_ROW('v', "verbose", "more messages"),
         [FLAG_YES] = SWITCH_ROW('y', "yes", "answer yes to every question"),
-        [FLAG_OUTPUT] = {'o', "output", FLAG_CHOICE, "table|wide|json|name", 0, 0,
+        [FLAG_OUTPUT] = {'o', FLAG_CHOICE, "output", "table|wide|json|name", 0, 0,
                          "how to print what was found"},
         [FLAG_WATCH] = SWITCH_ROW('w', "watch", "print again whenever something changes"),
         [FLAG_WAIT] = SWITCH_ROW(0, "wait", "return only once it is done"),

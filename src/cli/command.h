@@ -46,8 +46,8 @@ enum flag_kind {
 
 struct flag_row {
 	char letter; // 0: none
-	const char *name;
 	enum flag_kind kind;
+	const char *name;
 	const char *value; // how help names the value
 	int64_t min;
 	int64_t max;

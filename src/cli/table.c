@@ -7,6 +7,8 @@
 #include <inttypes.h>
 #include <time.h>
 
+#define LIST_GAP ", " // between the parts of a list
+
 enum {
 	GAP = 2
 };
@@ -43,7 +45,7 @@ static size_t width_of(const char *text)
 {
 	size_t width = 0;
 	for (; *text; text++)
-		width += ((unsigned char)*text & 0xc0) != 0x80;
+		width += *text == '\n' ? strlen(LIST_GAP) : ((unsigned char)*text & 0xc0) != 0x80;
 	return width;
 }
 
@@ -93,7 +95,7 @@ static void print_cell(struct kp_buf *out, const char *text)
 {
 	for (; *text; text++) {
 		if (*text == '\n')
-			kp_buf_append_str(out, kp_str(", "));
+			kp_buf_append_str(out, kp_str(LIST_GAP));
 		else
 			kp_buf_append_byte(out, (uint8_t)*text);
 	}
@@ -108,7 +110,8 @@ static void print_row(const struct table *table, const char *const *row, unsigne
 		const struct column *column = &table->columns[i];
 		if (!(column->is_in & is_in))
 			continue;
-		const char *text = row ? shown(row[i]) : column->title;
+		const char *title = column->title ? column->title : "";
+		const char *text = row ? shown(row[i]) : title;
 		const char *colour = row && has_colour ? colour_of(column, text) : NULL;
 		pad(out, owed);
 		kp_buf_append_str(out, kp_str(colour));

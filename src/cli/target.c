@@ -23,10 +23,10 @@ static int object_of(struct target *target)
 		        "'%s' is not an endpoint; write \"tcp -h HOST -p PORT\" or HOST:PORT",
 		        endpoint);
 	struct kp_str name = kp_str_sub(text, 0, at);
-	size_t dots = 0;
-	for (size_t i = 0; i < name.len; i++)
-		dots += name.ptr[i] == '.';
-	if (name.len == 0 || (!endpoint && dots != 2))
+	size_t parts = 0;
+	for (struct kp_str rest = name, part; kp_str_split_next(&rest, '.', &part);)
+		parts++;
+	if (name.len == 0 || (!endpoint && parts != 3))
 		return cli_fail(cli, CLI_USAGE,
 		                "'%s' is not an object's name; it has three parts, as "
 		                "Demo.HelloServer.HelloObj",

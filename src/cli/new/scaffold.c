@@ -152,7 +152,7 @@ static int write_file(struct cli *cli, const char *dir, const struct scaffold_fi
 
 int verb_new(struct cli *cli, const struct args *args)
 {
-	struct scaffold_names names;
+	struct scaffold_names names = {0};
 	int code = scaffold_names_of(cli, args->operands[0], &names);
 	if (code != CLI_OK)
 		return code;
