@@ -187,7 +187,7 @@ static void check_const(struct kp_idl *idl, struct idl_decl *decl)
 
 static bool is_ordered(enum kp_kind kind)
 {
-	return kind != KP_KIND_LIST && kind != KP_KIND_MAP && kind != KP_KIND_STRUCT;
+	return kind < KP_KIND_BYTES || kind == KP_KIND_ENUM;
 }
 
 static void check_key(struct kp_idl *idl, struct idl_decl *key)

@@ -148,10 +148,24 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+// lex_digits reads up to `max` digits of an escape; -1 when there is none.
+static int lex_digits(struct idl_lexer *lexer, int base, int max)
+{
+	int value = -1;
+	for (int i = 0; i < max; i++) {
+		int digit = hex_digit(peek(lexer, 0));
+		if (digit < 0 || digit >= base)
+			break;
+		value = (value < 0 ? 0 : value * base) + digit;
+		lexer->at++;
+	}
+	return value;
+}
+
 // lex_escape reads what follows a backslash.
 static char lex_escape(struct idl_lexer *lexer)
 {
-	static const char from[] = "ntr0\"'?\\abfv", to[] = "\n\t\r\0\"'?\\\a\b\f\v";
+	static const char from[] = "ntr\"'?\\abfv", to[] = "\n\t\r\"'?\\\a\b\f\v";
 	struct idl_place place = {lexer->file, lexer->at - 1};
 	char c = peek(lexer, 0);
 	const char *known = c ? strchr(from, c) : NULL;
@@ -159,12 +173,10 @@ static char lex_escape(struct idl_lexer *lexer)
 		lexer->at++;
 		return to[known - from];
 	}
-	int high = c == 'x' ? hex_digit(peek(lexer, 1)) : -1;
-	int low = high >= 0 ? hex_digit(peek(lexer, 2)) : -1;
-	if (low >= 0) {
-		lexer->at += 3;
-		return (char)(high * 16 + low);
-	}
+	lexer->at += c == 'x';
+	int value = c == 'x' ? lex_digits(lexer, 16, 2) : lex_digits(lexer, 8, 3);
+	if (value >= 0 && value <= 255)
+		return (char)value;
 	idl_error(lexer->idl, place, "unknown escape in a string");
 	return '\\';
 }
@@ -208,6 +220,13 @@ static bool lex_directive(struct idl_lexer *lexer, struct idl_token *token)
 	return false;
 }
 
+static bool is_number_start(const struct idl_lexer *lexer)
+{
+	size_t sign = peek(lexer, 0) == '-' || peek(lexer, 0) == '+';
+	size_t point = peek(lexer, sign) == '.';
+	return is_digit(peek(lexer, sign + point));
+}
+
 // lex_one reads the token at hand; false when there was only something to report.
 static bool lex_one(struct idl_lexer *lexer, struct idl_token *token)
 {
@@ -217,7 +236,7 @@ static bool lex_one(struct idl_lexer *lexer, struct idl_token *token)
 		while (is_word_start(peek(lexer, 0)) || is_digit(peek(lexer, 0)))
 			lexer->at++;
 		token->kind = IDL_WORD;
-	} else if (is_digit(c) || ((c == '-' || c == '+') && is_digit(peek(lexer, 1)))) {
+	} else if (is_number_start(lexer)) {
 		lex_number(lexer, token);
 	} else if (c == '"') {
 		lex_string(lexer, token);
@@ -226,7 +245,7 @@ static bool lex_one(struct idl_lexer *lexer, struct idl_token *token)
 	} else if (c == ':' && peek(lexer, 1) == ':') {
 		lexer->at += 2;
 		token->kind = IDL_SCOPE;
-	} else if (c && strchr("{}()[]<>,;=", c)) {
+	} else if (c && strchr("{}()[]<>,;=:*", c)) {
 		lexer->at++;
 		token->kind = IDL_PUNCT;
 	} else {

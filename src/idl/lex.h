@@ -11,7 +11,7 @@ enum idl_token_kind {
 	IDL_STRING,
 	IDL_SCOPE,   // ::
 	IDL_INCLUDE, // #include
-	IDL_PUNCT,   // one of { } ( ) [ ] < > , ; =
+	IDL_PUNCT,   // one of { } ( ) [ ] < > , ; = : *
 };
 
 struct idl_token {

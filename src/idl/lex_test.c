@@ -37,7 +37,7 @@ static void expect(struct fixture *f, enum idl_token_kind kind, const char *text
 static void lexer_tells_words_numbers_and_marks_apart(void **state)
 {
 	struct fixture f;
-	start(&f, "module A::b_1{0 -12 0x1F 1.5 1e3 -2.5e-3 \"x\" } # include<>[](),;=");
+	start(&f, "module A::b_1{0 -12 0x1F 1.5 1e3 -2.5e-3 \"x\" } # include<>[](),;=:*");
 	expect(&f, IDL_WORD, "module");
 	expect(&f, IDL_WORD, "A");
 	expect(&f, IDL_SCOPE, "::");
@@ -52,7 +52,7 @@ static void lexer_tells_words_numbers_and_marks_apart(void **state)
 	expect(&f, IDL_STRING, "\"x\"");
 	expect(&f, IDL_PUNCT, "}");
 	expect(&f, IDL_INCLUDE, "# include");
-	for (const char *mark = "<>[](),;="; *mark; mark++)
+	for (const char *mark = "<>[](),;=:*"; *mark; mark++)
 		expect(&f, IDL_PUNCT, (char[]){*mark, '\0'});
 	expect(&f, IDL_END, "");
 	expect(&f, IDL_END, "");
@@ -63,13 +63,15 @@ static void lexer_tells_words_numbers_and_marks_apart(void **state)
 static void lexer_reads_the_values_of_numbers(void **state)
 {
 	struct fixture f;
-	start(&f, "-9223372036854775808 0xff 010 -0.5 1.5f 3");
+	start(&f, "-9223372036854775808 0xff 010 -0.5 1.5f 3 .5 -2.");
 	assert_true(idl_lex(&f.lexer).integer == INT64_MIN);
 	assert_int_equal(idl_lex(&f.lexer).integer, 255);
 	assert_int_equal(idl_lex(&f.lexer).integer, 8);
 	assert_true(idl_lex(&f.lexer).real == -0.5);
 	assert_true(idl_lex(&f.lexer).real == 1.5);
 	assert_true(idl_lex(&f.lexer).real == 3);
+	assert_true(idl_lex(&f.lexer).real == 0.5);
+	assert_true(idl_lex(&f.lexer).real == -2);
 	assert_int_equal(f.idl.error_count, 0);
 	stop(&f);
 }
@@ -77,13 +79,17 @@ static void lexer_reads_the_values_of_numbers(void **state)
 static void lexer_resolves_escapes(void **state)
 {
 	struct fixture f;
-	start(&f, "\"a\\\"b\\\\\\n\\t\\x41\\0z\" \"\"");
+	start(&f, "\"a\\\"b\\\\\\n\\t\\x41\\0z\" \"\" \"\\101\\377\\x9\\?\"");
 	struct idl_token token = idl_lex(&f.lexer);
 	assert_int_equal(token.string.len, 9);
 	assert_memory_equal(token.string.ptr, "a\"b\\\n\tA\0z", 9);
 	token = idl_lex(&f.lexer);
 	assert_int_equal(token.kind, IDL_STRING);
 	assert_int_equal(token.string.len, 0);
+	token = idl_lex(&f.lexer);
+	assert_int_equal(token.string.len, 4);
+	assert_memory_equal(token.string.ptr, "A\xff\t?", 4);
+	assert_int_equal(f.idl.error_count, 0);
 	stop(&f);
 }
 
@@ -105,7 +111,7 @@ static void lexer_skips_comments_and_hands_over_those_of_a_declaration(void **st
 static void lexer_reports_what_is_no_token_and_goes_on(void **state)
 {
 	static const char *const bad[] = {"@ x",        "$ x",
-	                                  ": x",        "\x01 x",
+	                                  ". x",        "\x01 x",
 	                                  "\xc3\xa4 x", "12z x",
 	                                  "1.2.3 x",    "0x x",
 	                                  "- x",        "\"\n x",

@@ -232,17 +232,34 @@ static struct idl_type *parse_type(struct parser *p, int depth)
 	return type;
 }
 
-// parse_array turns the type of `T name[]` or `T name[N]` into vector<T>.
-static bool parse_array(struct parser *p, struct idl_type **type)
+static bool parse_size(struct parser *p)
 {
-	if (!accept_punct(p, '['))
-		return true;
-	if (p->token.kind == IDL_INTEGER)
-		advance(p);
-	if (!expect_punct(p, ']'))
+	if (p->token.kind != IDL_INTEGER)
+		return fail_expected(p, "a number");
+	advance(p);
+	return true;
+}
+
+// parse_declarator reads `T name` and its old forms: `T name[]`, `T name[N]` and `T *name` are
+// vector<T>; the N of `T:N name` and `T name:N` says nothing on the wire.
+static bool parse_declarator(struct parser *p, const char *what, struct idl_type **ret_type,
+                             struct idl_name *ret_name)
+{
+	struct idl_type *type = parse_type(p, 0);
+	if (!type || (accept_punct(p, ':') && !parse_size(p)))
 		return false;
-	*type = list_of(p, *type);
-	return *type;
+	bool is_list = accept_punct(p, '*');
+	if (!expect_name(p, what, ret_name) || (accept_punct(p, ':') && !parse_size(p)))
+		return false;
+	if (accept_punct(p, '[')) {
+		is_list = true;
+		if (!is_punct(p, ']') && !parse_size(p))
+			return false;
+		if (!expect_punct(p, ']'))
+			return false;
+	}
+	*ret_type = is_list ? list_of(p, type) : type;
+	return *ret_type;
 }
 
 static bool parse_value(struct parser *p, struct idl_value *value)
@@ -292,9 +309,7 @@ static struct idl_field *parse_field(struct parser *p)
 		fail_expected(p, "'require' or 'optional'");
 		return NULL;
 	}
-	field->type = parse_type(p, 0);
-	if (!field->type || !expect_name(p, "the name of a field", &field->name) ||
-	    !parse_array(p, &field->type))
+	if (!parse_declarator(p, "the name of a field", &field->type, &field->name))
 		return NULL;
 	if (accept_punct(p, '=') && !parse_value(p, &field->value))
 		return NULL;
@@ -362,9 +377,7 @@ static struct idl_param *parse_param(struct parser *p)
 	param->is_out = accept_word(p, "out");
 	if (!param->is_out)
 		accept_word(p, "routekey");
-	param->type = parse_type(p, 0);
-	if (!param->type || !expect_name(p, "the name of a parameter", &param->name) ||
-	    !parse_array(p, &param->type))
+	if (!parse_declarator(p, "the name of a parameter", &param->type, &param->name))
 		return NULL;
 	return param;
 }
@@ -385,6 +398,16 @@ static bool parse_params(struct parser *p, struct idl_function *function)
 	return accept_punct(p, ')') || fail_expected(p, "',' or ')'");
 }
 
+// expect_function_name also takes a word of the language: the parenthesis tells what it is.
+static bool expect_function_name(struct parser *p, struct idl_name *ret)
+{
+	if (p->token.kind != IDL_WORD || !idl_is_keyword(p->token.text))
+		return expect_name(p, "the name of a function", ret);
+	*ret = (struct idl_name){p->token.text, p->token.place};
+	advance(p);
+	return true;
+}
+
 static struct idl_function *parse_function(struct parser *p)
 {
 	struct idl_function *function = idl_new(p->idl, struct idl_function);
@@ -392,7 +415,7 @@ static struct idl_function *parse_function(struct parser *p)
 		return NULL;
 	function->comment = p->token.comment;
 	function->result = parse_type(p, 0);
-	if (!function->result || !expect_name(p, "the name of a function", &function->name) ||
+	if (!function->result || !expect_function_name(p, &function->name) ||
 	    !expect_punct(p, '(') || !parse_params(p, function))
 		return NULL;
 	return expect_semicolon(p) ? function : NULL;

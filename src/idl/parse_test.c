@@ -55,6 +55,24 @@ static void parser_reads_an_interface(void **state)
 	kp_idl_close(idl);
 }
 
+static void parser_takes_the_old_forms_of_lists_and_words_as_functions(void **state)
+{
+	struct kp_idl *idl =
+	        test_good("module A { struct S { 0 require int a[4]; 1 require string b[]; "
+	                  "2 require long *c; 3 require byte d[2]; 4 require string e:8; "
+	                  "5 require vector<int>:3 f; };\n"
+	                  "interface I { void key(byte *a); int out(out int optional_); }; };");
+	static const char *const types[] = {"kp_i32_list", "kp_str_list", "kp_i64_list",
+	                                    NULL,          NULL,          "kp_i32_list"};
+	const struct idl_field *field = idl->decls->fields;
+	for (size_t i = 0; i < 6; i++, field = field->next)
+		assert_true(kp_str_equal(field->type->c_name, kp_str(types[i])));
+	const struct idl_function *function = idl->decls->next->functions;
+	assert_true(is(function->name.text, "key") && is(function->next->name.text, "out"));
+	assert_int_equal(function->params->type->kind, KP_KIND_BYTES);
+	kp_idl_close(idl);
+}
+
 static void parser_needs_no_semicolon_behind_a_brace(void **state)
 {
 	kp_idl_close(test_good("module A { enum E { X, } struct S { 0 require E e; } interface I { "
@@ -172,6 +190,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(parser_reads_a_struct),
 	        cmocka_unit_test(parser_reads_an_interface),
+	        cmocka_unit_test(parser_takes_the_old_forms_of_lists_and_words_as_functions),
 	        cmocka_unit_test(parser_needs_no_semicolon_behind_a_brace),
 	        cmocka_unit_test(parser_shows_where_a_semicolon_is_missing),
 	        cmocka_unit_test(parser_finds_all_errors_of_a_text),

@@ -1,7 +1,8 @@
 // headers.cc - generated headers are C++17 too, in any order and more than once.
+#include "everything.h"
+
 #include "other.h"
 
-#include "everything.h"
 #include "everything.h"
 
 static int handle_add(kp_call *, int32_t a, int32_t b)
