@@ -68,12 +68,18 @@ static int32_t on_relay(struct kp_call *call, struct kp_str object, int32_t dept
 	return ret;
 }
 
+static void on_fail_allocation(struct kp_call *call, int32_t nth)
+{
+	kp_mem_fail_at(nth);
+}
+
 static const struct RpcTest_Echo_ops ops = {
         .echo = on_echo,
         .add = on_add,
         .ping = on_ping,
         .sleepThenSay = on_sleep_then_say,
         .fail = on_fail,
+        .failAllocation = on_fail_allocation,
         .relay = on_relay,
 };
 
@@ -88,6 +94,9 @@ struct world {
 	char object[256];
 };
 
+// A test waits for what happens, however slow the machine is.
+static const struct kp_client_options patient = {.timeout_ms = 60000, .connect_timeout_ms = 60000};
+
 static struct world open_world_with(int threads, const struct kp_adapter_options *options)
 {
 	struct world world = {0};
@@ -97,13 +106,12 @@ static struct world open_world_with(int threads, const struct kp_adapter_options
 	        .threads = threads, .application = "Test", .server = "EchoServer"};
 	assert_int_equal(kp_server_open(&server_options, &world.server, &why), KP_OK);
 	assert_int_equal(kp_server_listen(world.server, options, &adapter, &why), KP_OK);
-	assert_int_equal(kp_client_open(&(struct kp_client_options){0}, &world.inner, &why), KP_OK);
+	assert_int_equal(kp_client_open(&patient, &world.inner, &why), KP_OK);
 	assert_int_equal(kp_server_serve(world.server, adapter, "EchoObj", &RpcTest_Echo_interface,
 	                                 &ops, world.inner),
 	                 KP_OK);
 	assert_int_equal(kp_server_start(world.server), KP_OK);
-	assert_int_equal(kp_client_open(&(struct kp_client_options){0}, &world.client, &why),
-	                 KP_OK);
+	assert_int_equal(kp_client_open(&patient, &world.client, &why), KP_OK);
 	assert_int_equal(kp_call_open(world.client, &world.call), KP_OK);
 	snprintf(world.object, sizeof(world.object), "Test.EchoServer.EchoObj@%s",
 	         kp_server_endpoint(world.server, 0));
@@ -260,7 +268,7 @@ static void many_calls_share_a_connection_in_any_order(void **state)
 		assert_int_equal(RpcTest_Echo_sleepThenSay_async(world.echo, (i * 7) % 20,
 		                                                 kp_str("x"), on_said, &asyncs),
 		                 KP_OK);
-	assert_int_equal(kp_client_drive(world.client, 20000), KP_OK);
+	assert_int_equal(kp_client_drive(world.client, 60000), KP_OK);
 	assert_int_equal(asyncs.answered, 1000);
 	assert_int_equal(asyncs.wrong, 0);
 	assert_int_equal(stats_of(&world).connections_accepted, 1);
@@ -559,7 +567,7 @@ static void an_idle_connection_is_closed(void **state)
 	        1, &(struct kp_adapter_options){.endpoint = "tcp -h 127.0.0.1 -p 0 -t 100"});
 	int fd = dial(&world);
 	expect_hang_up(fd);
-	assert_int_equal(stats_of(&world).closed_idle, 1);
+	wait_for(stats_of(&world).closed_idle == 1);
 	expect_well(&world);
 	close_world(&world);
 }
@@ -590,7 +598,7 @@ static void requests_over_the_limit_are_refused_at_once(void **state)
 		assert_int_equal(RpcTest_Echo_sleepThenSay_async(world.echo, 100, kp_str("x"),
 		                                                 on_said, &asyncs),
 		                 KP_OK);
-	assert_int_equal(kp_client_drive(world.client, 10000), KP_OK);
+	assert_int_equal(kp_client_drive(world.client, 60000), KP_OK);
 	assert_int_equal(asyncs.answered, 30);
 	assert_int_equal(asyncs.wrong, 20);
 	assert_int_equal(stats_of(&world).refused_overload, 20);
@@ -625,6 +633,63 @@ static void calls_survive_running_out_of_memory(void **state)
 	close_world(&world);
 }
 
+// The server's allocations fail one after the other, on its own thread, while connections come and
+// go.
+static void a_server_survives_running_out_of_memory(void **state)
+{
+	struct world world = open_world(1);
+	static uint8_t large[200000];
+	for (int nth = 1; nth <= 12; nth++) {
+		// The allocation that fails may be one for this very answer.
+		(void)RpcTest_Echo_failAllocation(world.echo, world.call, nth);
+		for (int i = 0; i < 3; i++) {
+			struct kp_client *client;
+			struct kp_call *call;
+			struct kp_bytes response = {0};
+			int32_t ret = 0;
+			assert_int_equal(
+			        kp_client_open(&(struct kp_client_options){0}, &client, NULL),
+			        KP_OK);
+			assert_int_equal(kp_call_open(client, &call), KP_OK);
+			struct RpcTest_Echo *echo = RpcTest_Echo_proxy(client, world.object);
+			kp_err err = RpcTest_Echo_echo(echo, call,
+			                               (struct kp_bytes){large, sizeof(large)},
+			                               &response, &ret);
+			assert_true(err != KP_OK || response.len == sizeof(large));
+			kp_call_close(call);
+			kp_client_close(client);
+		}
+		kp_call_set_timeout(world.call, 1000);
+		int32_t sum = 0;
+		if (RpcTest_Echo_add(world.echo, world.call, 1, 2, &sum) != KP_OK)
+			assert_int_equal(RpcTest_Echo_add(world.echo, world.call, 1, 2, &sum),
+			                 KP_OK);
+		assert_int_equal(sum, 3);
+		kp_call_reset(world.call);
+	}
+	assert_int_equal(RpcTest_Echo_failAllocation(world.echo, world.call, 0), KP_OK);
+	close_world(&world);
+}
+
+static void datagrams_that_are_no_frames_are_dropped(void **state)
+{
+	struct world world = open_world_with(
+	        1, &(struct kp_adapter_options){.endpoint = "udp -h 127.0.0.1 -p 0 -t 60000"});
+	struct kp_address address;
+	int fd;
+	size_t size;
+	assert_int_equal(kp_address_parse("127.0.0.1", port_of(&world), &address), KP_OK);
+	assert_int_equal(kp_sock_connect(&address, true, &fd), KP_OK);
+	static const struct kp_str bad[] = {
+	        {"x", 1}, {"\0\0\0\1", 4}, {"\0\0\0\6xy", 6}, {"\0\0\0\6xyz", 7}};
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(kp_sock_write(fd, bad[i].ptr, bad[i].len, &size), KP_OK);
+	wait_for(stats_of(&world).datagrams_dropped == 4);
+	expect_well(&world);
+	kp_sock_close(fd);
+	close_world(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -647,6 +712,8 @@ int main(void)
 	        cmocka_unit_test(connections_over_the_limit_are_refused),
 	        cmocka_unit_test(requests_over_the_limit_are_refused_at_once),
 	        cmocka_unit_test(calls_survive_running_out_of_memory),
+	        cmocka_unit_test(a_server_survives_running_out_of_memory),
+	        cmocka_unit_test(datagrams_that_are_no_frames_are_dropped),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
