@@ -72,9 +72,16 @@ def test_both_instances_of_a_service_get_calls(up):
 
 def test_visitors_come_and_are_served(up):
     platform = up("--deploy", BOOK)
-    report = platform.wait(
-        lambda: (got := platform.call("Book.VisitorServer.VisitorObj", "report"))["visits"] >= 8 and got, "8 visits")
-    assert report["failures"] == 0
+
+    def report_after(visits):
+        """The report of a visitor server that had more visits than that."""
+        return platform.wait(
+            lambda: (got := platform.call("Book.VisitorServer.VisitorObj", "report"))["visits"] > visits and got,
+            f"{visits} visits")
+
+    report_after(4)
+    failures = max(report_after(4)["failures"] for _ in range(2))  # the shop may open after the first visitor came
+    assert max(report_after(12)["failures"] for _ in range(2)) <= failures
     platform.wait(lambda: platform.call("Book.SubscribeServer.SubscribeObj", "counts")["copies"], "a sale to be told")
 
 

@@ -1,9 +1,8 @@
 // ledger.h - the orders that were paid, kept in SQLite.
 #pragma once
 
+#include <kipp/kipp.h>
 #include <sqlite3.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 struct ledger {
 	sqlite3 *db;
@@ -13,8 +12,8 @@ struct ledger {
 };
 
 struct ledger_entry {
-	const char *order; // NUL-terminated, as `user`
-	const char *user;
+	struct kp_str order;
+	struct kp_str user;
 	int cents;
 };
 
@@ -26,8 +25,9 @@ void ledger_close(struct ledger *ledger);
 // ledger_add writes an entry unless the order is in the ledger already; `is_new` says which.
 bool ledger_add(struct ledger *ledger, const struct ledger_entry *entry, bool *is_new);
 
-// ledger_find reads an order's entry; its texts live until the next call of any function here.
-bool ledger_find(struct ledger *ledger, const char *order, struct ledger_entry *ret);
+// ledger_find reads an order's entry, its texts into the arena.
+bool ledger_find(struct ledger *ledger, struct kp_str order, struct kp_arena *arena,
+                 struct ledger_entry *ret);
 
 bool ledger_sum(struct ledger *ledger, int64_t *orders, int64_t *cents);
 

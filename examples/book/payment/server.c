@@ -24,18 +24,14 @@ static int pay(struct kp_call *call, const struct Book_Payment *ask, struct Book
 	if (ask->order.len == 0 || ask->cents <= 0)
 		return 1;
 
-	struct ledger_entry entry = {
-	        .order = kp_call_str(call, ask->order).ptr,
-	        .user = kp_call_str(call, ask->user).ptr,
-	        .cents = ask->cents,
-	};
+	struct ledger_entry entry = {ask->order, ask->user, ask->cents};
 	bool is_new;
 	if (!ledger_add(&payment->ledger, &entry, &is_new) ||
-	    !ledger_find(&payment->ledger, entry.order, &entry))
+	    !ledger_find(&payment->ledger, ask->order, kp_call_arena(call), &entry))
 		return fail(call, payment);
 
-	receipt->order = ask->order;
-	receipt->user = kp_call_str(call, kp_str(entry.user));
+	receipt->order = entry.order;
+	receipt->user = entry.user;
 	receipt->cents = entry.cents;
 	receipt->isRepeat = !is_new;
 	receipt->instance = kp_call_format(call, "%s/%d", kp_app_name(payment->app), getpid());

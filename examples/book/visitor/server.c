@@ -56,6 +56,7 @@ static void *come_and_go(void *arg)
 	kp_call_set_timeout(call, TIMEOUT_MS);
 
 	for (int number = 0; !visitors->is_closing; number++) {
+		nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
 		if (visit(visitors, call, number)) {
 			visitors->visits++;
 		} else {
@@ -64,7 +65,6 @@ static void *come_and_go(void *arg)
 			        KP_STR_ARG(kp_call_reason(call)));
 		}
 		kp_call_reset(call);
-		nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
 	}
 	kp_call_close(call);
 	return NULL;
