@@ -110,6 +110,30 @@ static void check_integer(struct kp_idl *idl, enum kp_kind kind, const struct id
 		          KP_STR_ARG(value->text), kind_text(kind));
 }
 
+// quote writes a string as a .tars file may, with the escapes that every reader knows.
+static struct kp_str quote(struct kp_idl *idl, struct kp_str string)
+{
+	struct kp_buf text = {0};
+	kp_buf_append_byte(&text, '"');
+	for (size_t i = 0; i < string.len; i++) {
+		unsigned char c = (unsigned char)string.ptr[i];
+		if (c == '"' || c == '\\')
+			kp_buf_printf(&text, "\\%c", c);
+		else if (c == '\n' || c == '\t')
+			kp_buf_append_str(&text, kp_str(c == '\n' ? "\\n" : "\\t"));
+		else if (c < ' ' || c == 0x7f)
+			kp_buf_printf(&text, "\\x%02x", c);
+		else
+			kp_buf_append_byte(&text, c);
+	}
+	kp_buf_append_byte(&text, '"');
+	if (text.err != KP_OK)
+		idl->err = text.err;
+	struct kp_str copy = idl_str(idl, kp_buf_str(&text));
+	kp_buf_fini(&text);
+	return copy;
+}
+
 // literal_of returns the text that stands in a description: names of constants are replaced by what
 // they mean.
 static struct kp_str literal_of(struct kp_idl *idl, const struct idl_type *type,
@@ -119,6 +143,8 @@ static struct kp_str literal_of(struct kp_idl *idl, const struct idl_type *type,
 		return kp_str(value->integer ? "true" : "false");
 	if (type->kind == KP_KIND_ENUM)
 		return value->enum_value ? value->enum_value->name.text : value->text;
+	if (type->kind == KP_KIND_STR)
+		return quote(idl, value->string);
 	if (value->enum_value)
 		return idl_format(idl, "%" PRId64, value->integer);
 	return value->literal.ptr ? value->literal : value->text;

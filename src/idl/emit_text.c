@@ -100,17 +100,35 @@ struct kp_str idl_c_value(struct kp_idl *idl, const struct idl_type *type,
 	}
 }
 
+// append_comment copies one line of a comment. Nothing at its end may make C join the next line to
+// it: neither a backslash nor its trigraph.
+static void append_comment(struct kp_buf *out, struct kp_str line)
+{
+	for (size_t i = 0; i < line.len; i++) {
+		bool is_control = (unsigned char)line.ptr[i] < ' ' && line.ptr[i] != '\t';
+		kp_buf_append_byte(out, is_control ? ' ' : (uint8_t)line.ptr[i]);
+	}
+	if (kp_str_ends_with(line, kp_str("\\")) || kp_str_ends_with(line, kp_str("?\?/")))
+		kp_buf_append_str(out, kp_str(" ."));
+}
+
 void idl_emit_comment(struct idl_emitter *e, const char *indent, struct kp_str comment)
 {
 	struct kp_str line;
-	while (kp_str_split_next(&comment, '\n', &line))
-		kp_buf_printf(e->out, "%s%.*s\n", indent, KP_STR_ARG(kp_str_trim(line)));
+	while (kp_str_split_next(&comment, '\n', &line)) {
+		kp_buf_append_str(e->out, kp_str(indent));
+		append_comment(e->out, kp_str_trim(line));
+		kp_buf_append_byte(e->out, '\n');
+	}
 }
 
 void idl_emit_remark(struct idl_emitter *e, struct kp_str remark)
 {
 	remark = kp_str_trim(remark);
-	kp_buf_printf(e->out, "%s%.*s\n", remark.len ? " " : "", KP_STR_ARG(remark));
+	if (remark.len)
+		kp_buf_append_byte(e->out, ' ');
+	append_comment(e->out, remark);
+	kp_buf_append_byte(e->out, '\n');
 }
 
 struct idl_signature idl_signature_begin(struct idl_emitter *e, const char *format, ...)

@@ -1,7 +1,7 @@
 // files.c - reads sources and writes results.
 #include "idl/files.h"
 
-#include "base/mem.h"
+#include "base/assert.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -58,16 +58,6 @@ static bool holds_already(const char *path, struct kp_str text)
 	return is_same;
 }
 
-static kp_err write_new(FILE *file, struct kp_str text)
-{
-	bool is_written = fwrite(text.ptr, 1, text.len, file) == text.len && fflush(file) == 0;
-	kp_err err = is_written ? KP_OK : err_of_errno();
-	int reason = errno;
-	fclose(file);
-	errno = reason;
-	return err;
-}
-
 // open_beside makes a new file next to `path` and leaves its name in `name`.
 static FILE *open_beside(const char *path, char *name, size_t size)
 {
@@ -84,21 +74,39 @@ static FILE *open_beside(const char *path, char *name, size_t size)
 	return NULL;
 }
 
-kp_err idl_file_write(const char *path, struct kp_str text, struct kp_why *why)
+// write_beside leaves the text in a new file; its name is in `name`.
+static kp_err write_beside(const struct idl_output *output, char *name, struct kp_why *why)
 {
-	if (holds_already(path, text))
-		return KP_OK;
-	char name[PATH_SIZE_MAX];
-	FILE *file = open_beside(path, name, sizeof(name));
-	if (!file)
-		return fail("write", path, why);
-	kp_err err = write_new(file, text);
-	if (err == KP_OK && rename(name, path) != 0)
-		err = err_of_errno();
-	if (err == KP_OK)
-		return KP_OK;
-	fail("write", path, why);
-	remove(name);
+	FILE *file = open_beside(output->path, name, PATH_SIZE_MAX);
+	if (!file) {
+		name[0] = '\0';
+		return fail("write", output->path, why);
+	}
+	struct kp_str text = output->text;
+	bool is_written = fwrite(text.ptr, 1, text.len, file) == text.len && fflush(file) == 0;
+	kp_err err = is_written ? KP_OK : fail("write", output->path, why);
+	fclose(file);
+	return err;
+}
+
+kp_err idl_files_write(const struct idl_output *outputs, size_t count, struct kp_why *why)
+{
+	char names[IDL_OUTPUTS_MAX][PATH_SIZE_MAX];
+	kp_err err = KP_OK;
+	kp_assert(count <= IDL_OUTPUTS_MAX);
+	for (size_t i = 0; i < count; i++) {
+		names[i][0] = '\0';
+		if (err == KP_OK && !holds_already(outputs[i].path, outputs[i].text))
+			err = write_beside(&outputs[i], names[i], why);
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (names[i][0] && err == KP_OK && rename(names[i], outputs[i].path) == 0)
+			continue;
+		if (names[i][0] && err == KP_OK)
+			err = fail("write", outputs[i].path, why);
+		if (names[i][0])
+			remove(names[i]);
+	}
 	return err;
 }
 

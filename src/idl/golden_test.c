@@ -29,8 +29,9 @@ static void expect_file(const char *path, struct kp_str text)
 {
 	char full[4096];
 	snprintf(full, sizeof(full), "%s/%s", GOLDEN_DIR, path);
+	struct idl_output output = {full, text};
 	if (getenv("KIPP_GOLDEN_UPDATE"))
-		assert_int_equal(idl_file_write(full, text, NULL), KP_OK);
+		assert_int_equal(idl_files_write(&output, 1, NULL), KP_OK);
 	struct kp_buf expected = {0};
 	assert_int_equal(idl_file_read(full, &expected), KP_OK);
 	size_t at = 0, line = 1;

@@ -109,38 +109,38 @@ static struct kp_str stem_of(const char *path)
 	return stem;
 }
 
-static int write_file(const char *name, const struct job *job, struct kp_str stem,
-                      const char *ending, struct kp_str text)
+static int report(const char *name, kp_err err, const struct kp_why *why)
 {
-	char path[4096];
-	struct kp_why why;
-	int len = snprintf(path, sizeof(path), "%s/%.*s%s", job->out_dir, KP_STR_ARG(stem), ending);
-	kp_err err = len > 0 && (size_t)len < sizeof(path)
-	                     ? idl_file_write(path, text, &why)
-	                     : kp_why_set(&why, KP_ERR_LIMIT, "this path is too long: %s", path);
 	if (err != KP_OK)
-		fprintf(stderr, "%s: %s\n", name, why.text);
+		fprintf(stderr, "%s: %s\n", name, why->text);
 	return exit_code(err);
 }
 
-static int write_results(const char *name, const struct job *job, struct kp_idl *idl,
-                         struct kp_str stem)
+static kp_err write_results(const struct job *job, struct kp_idl *idl, struct kp_str stem,
+                            struct kp_why *why)
 {
+	struct kp_buf header = {0}, source = {0}, paths = {0};
+	kp_buf_printf(&paths, "%s/%.*s.h", job->out_dir, KP_STR_ARG(stem));
+	kp_buf_append_byte(&paths, '\0');
+	size_t source_at = paths.len;
+	kp_buf_printf(&paths, "%s/%.*s.c", job->out_dir, KP_STR_ARG(stem));
+	kp_buf_append_byte(&paths, '\0');
 	char stem_text[256];
 	snprintf(stem_text, sizeof(stem_text), "%.*s", KP_STR_ARG(stem));
-	struct kp_buf header = {0}, source = {0};
-	kp_err err = kp_idl_emit_c(idl, stem_text, &header, &source);
-	int code = EXIT_FAILED;
+	kp_err err =
+	        paths.err != KP_OK ? paths.err : kp_idl_emit_c(idl, stem_text, &header, &source);
 	if (err != KP_OK) {
-		fprintf(stderr, "%s: %s\n", name, kp_err_text(err));
+		kp_why_set(why, err, "%s: %s", stem_text, kp_err_text(err));
 	} else {
-		code = write_file(name, job, stem, ".h", kp_buf_str(&header));
-		if (code == EXIT_OK)
-			code = write_file(name, job, stem, ".c", kp_buf_str(&source));
+		struct idl_output outputs[] = {
+		        {(const char *)paths.data, kp_buf_str(&header)},
+		        {(const char *)paths.data + source_at, kp_buf_str(&source)}};
+		err = idl_files_write(outputs, 2, why);
 	}
+	kp_buf_fini(&paths);
 	kp_buf_fini(&header);
 	kp_buf_fini(&source);
-	return code;
+	return err;
 }
 
 static int compile_file(const char *name, const struct job *job, const char *path,
@@ -162,32 +162,33 @@ static int compile_file(const char *name, const struct job *job, const char *pat
 	              KP_STR_ARG(stem));
 	kp_idl_list_files(idl, deps);
 	kp_buf_append_byte(deps, '\n');
-	int code = write_results(name, job, idl, stem);
+	struct kp_why why;
+	err = write_results(job, idl, stem, &why);
 	kp_idl_close(idl);
-	return code;
+	return report(name, err, &why);
+}
+
+static kp_err write_deps(const struct job *job, const struct kp_buf *deps, struct kp_why *why)
+{
+	if (deps->err != KP_OK)
+		return kp_why_set(why, deps->err, "%s: %s", job->depfile, kp_err_text(deps->err));
+	struct idl_output output = {job->depfile, kp_buf_str(deps)};
+	return idl_files_write(&output, 1, why);
 }
 
 static int run_job(const char *name, const struct job *job)
 {
 	struct kp_why why;
-	kp_err err = idl_dir_make(job->out_dir, &why);
-	if (err != KP_OK) {
-		fprintf(stderr, "%s: %s\n", name, why.text);
-		return exit_code(err);
-	}
+	int code = report(name, idl_dir_make(job->out_dir, &why), &why);
+	if (code != EXIT_OK)
+		return code;
 	struct kp_buf deps = {0};
-	int code = EXIT_OK;
 	for (size_t i = 0; i < job->files.len; i++) {
 		int one = compile_file(name, job, job->files.ptr[i], &deps);
 		code = code == EXIT_OK ? one : code;
 	}
-	if (code == EXIT_OK && job->depfile) {
-		err = deps.err != KP_OK ? kp_why_set(&why, deps.err, "%s", kp_err_text(deps.err))
-		                        : idl_file_write(job->depfile, kp_buf_str(&deps), &why);
-		if (err != KP_OK)
-			fprintf(stderr, "%s: %s\n", name, why.text);
-		code = exit_code(err);
-	}
+	if (code == EXIT_OK && job->depfile)
+		code = report(name, write_deps(job, &deps, &why), &why);
 	kp_buf_fini(&deps);
 	return code;
 }

@@ -30,7 +30,8 @@ static void put(const struct folder *folder, const char *name, const char *text)
 {
 	char path[512];
 	path_in(folder, name, path, sizeof(path));
-	assert_int_equal(idl_file_write(path, kp_str(text), NULL), KP_OK);
+	struct idl_output output = {path, kp_str(text)};
+	assert_int_equal(idl_files_write(&output, 1, NULL), KP_OK);
 }
 
 static bool holds(const struct folder *folder, const char *name, const char *text)
@@ -154,6 +155,16 @@ static void errors_leave_earlier_results_alone(void **state)
 	assert_int_equal(kp_mem_live(), 0);
 }
 
+static void a_result_that_cannot_be_written_leaves_no_temporary_file(void **state)
+{
+	struct folder *folder = *state;
+	char path[512];
+	path_in(folder, "made/here/good.c/x", path, sizeof(path));
+	assert_int_equal(idl_dir_make(path, NULL), KP_OK); // a folder where good.c should be
+	assert_int_not_equal(run(folder, "good.tars"), 0);
+	assert_int_equal(count_entries(folder->out), 2); // good.h and that folder
+}
+
 static void a_folder_that_cannot_be_made_is_told(void **state)
 {
 	struct folder *folder = *state;
@@ -198,6 +209,8 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(results_that_did_not_change_are_not_touched, start,
 	                                        stop),
 	        cmocka_unit_test_setup_teardown(errors_leave_earlier_results_alone, start, stop),
+	        cmocka_unit_test_setup_teardown(
+	                a_result_that_cannot_be_written_leaves_no_temporary_file, start, stop),
 	        cmocka_unit_test_setup_teardown(a_folder_that_cannot_be_made_is_told, start, stop),
 	        cmocka_unit_test_setup_teardown(wrong_use_is_told_apart_from_failure, start, stop),
 	        cmocka_unit_test_setup_teardown(running_out_of_memory_leaves_nothing_half_done,
