@@ -1,4 +1,11 @@
 // check_test.c - the rules of the language; the texts of its errors are in test/golden/idl/bad.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 #include "idl/open_test.h"
 
 static const struct idl_decl *find(const struct kp_idl *idl, const char *name)

@@ -1,5 +1,12 @@
 // describe_build_test.c - the tables built at run time, and their limits; that they equal the
 // generated ones is in test/golden/idl/tables_test.c.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 #include "idl/open_test.h"
 
 static struct kp_idl_description describe(struct kp_idl *idl, struct kp_arena *arena)

@@ -1,13 +1,7 @@
-// open_test.h - compiling files that exist only in a test.
+// open_test.h - compiling files that exist only in a test; for a source that has included cmocka.
 #pragma once
 
 #include "idl/ast.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 // test_file is one file; an array of them ends with a NULL path.
 struct test_file {

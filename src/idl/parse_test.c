@@ -1,7 +1,13 @@
 // parse_test.c - the tree that the parser builds, and how it goes on after an error.
-#include "idl/open_test.h"
-
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
+
+#include <cmocka.h>
+
+#include "idl/open_test.h"
 
 static bool is(struct kp_str str, const char *text)
 {
