@@ -13,7 +13,7 @@ build = mkdir -p $(BUILD); test -f $(1)/build.ninja || meson setup $(2) $(1) >$(
 .PHONY: all deps run test bench asan tsan fuzz format lint install clean help
 
 all: ## release build; the command is build/kipp
-	@$(call build,$(BUILD),--prefix=$(PREFIX))
+	@$(call build,$(BUILD),--prefix=$(PREFIX) -Db_lto=true)
 
 deps: ## install what is missing, by apt
 	@tools/deps

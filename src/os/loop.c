@@ -179,6 +179,14 @@ void kp_loop_poll(struct kp_loop *loop)
 	run(loop, UV_RUN_NOWAIT);
 }
 
+void kp_loop_flush(struct kp_loop *loop)
+{
+	struct kp_loop *outer = current;
+	current = loop;
+	end_batch(loop);
+	current = outer;
+}
+
 void kp_loop_stop(struct kp_loop *loop)
 {
 	__atomic_store_n(&loop->is_stopping, true, __ATOMIC_RELEASE);

@@ -23,6 +23,9 @@ void kp_loop_free(struct kp_loop *loop);
 void kp_loop_run(struct kp_loop *loop);
 void kp_loop_run_once(struct kp_loop *loop);
 void kp_loop_poll(struct kp_loop *loop);
+// kp_loop_flush does what is ready and deferred on a loop that is not running, so that
+// kp_loop_run_once does not wait for an event that only that would have caused.
+void kp_loop_flush(struct kp_loop *loop);
 // kp_loop_stop makes kp_loop_run return after the batch at hand. Any thread.
 void kp_loop_stop(struct kp_loop *loop);
 

@@ -101,7 +101,7 @@ static void end_requests(struct client_loop *loop)
 	client_conns_close(loop);
 	if (loop->is_private) {
 		kp_loop_cancel_waits(loop->loop, true);
-		kp_loop_poll(loop->loop);
+		kp_loop_flush(loop->loop);
 		while (kp_loop_fibers(loop->loop) > 0)
 			kp_loop_run_once(loop->loop);
 		client_conns_close(loop);
@@ -264,6 +264,7 @@ kp_err kp_client_drive(struct kp_client *client, int timeout_ms)
 	int64_t until_ns = kp_clock_ns() + timeout_ms * (int64_t)KP_NS_PER_MS;
 	struct kp_timer timer = {.on_timer = on_drive_end};
 	KP_TRY(kp_timer_start(loop->loop, &timer, until_ns));
+	kp_loop_flush(loop->loop);
 	while (loop->asyncs > 0 && kp_clock_ns() < until_ns)
 		kp_loop_run_once(loop->loop);
 	kp_timer_stop(&timer);

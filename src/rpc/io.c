@@ -5,7 +5,7 @@
 #include "base/mem.h"
 
 enum {
-	ROOM_MIN = 16 << 10,    // below it a fresh block is worth more than the rest of this one
+	ROOM_MIN = 16 << 10,      // below it a fresh block is worth more than the rest of this one
 	KEPT_BUF_MAX = 1 << 20,   // larger send buffers go back to the heap
 	KEPT_BUFS_MAX = 32 << 20, // and so do all above this sum
 };

@@ -5,6 +5,7 @@
 #include "base/try.h"
 #include "interfaces/registry.h"
 #include "os/clock.h"
+#include "os/rand.h"
 
 #include <stdio.h>
 
@@ -60,6 +61,9 @@ static struct route *route_new(struct client_loop *loop, struct kp_proxy *proxy)
 		return NULL;
 	route->loop = loop;
 	route->proxy = proxy;
+	// Clients start their rounds at different places, or short-lived ones would all ask the
+	// first.
+	route->cursor = kp_rand_u64();
 	kp_list_init(&route->waiting);
 	if (add_fixed(route) != KP_OK) {
 		route_free(route);

@@ -449,6 +449,7 @@ static kp_err wait_done(struct kp_request *request)
 				request_fail(request, KP_ERR_CANCELLED, "the server is stopping");
 		return request->err;
 	}
+	kp_loop_flush(loop->loop);
 	while (!request->is_done)
 		kp_loop_run_once(loop->loop);
 	loop->ran_ns = kp_clock_ns();
@@ -504,6 +505,8 @@ kp_err kp_request_oneway(struct kp_request *request)
 	int32_t id = request->id;
 	request_start(request);
 	// On a plain thread nobody else would carry it to the kernel.
+	if (is_driven)
+		kp_loop_flush(loop->loop);
 	while (is_driven && kp_clock_ns() < deadline_ns &&
 	       (find_request(loop, id) || has_unsent(loop)))
 		kp_loop_run_once(loop->loop);
