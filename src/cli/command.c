@@ -32,6 +32,7 @@ static const struct flag_row flags[FLAG_COUNT] = {
         [FLAG_WATCH] = SWITCH_ROW('w', "watch", "print again whenever something changes"),
         [FLAG_WAIT] = SWITCH_ROW(0, "wait", "return only once it is done"),
         [FLAG_NO_WAIT] = SWITCH_ROW(0, "no-wait", "return at once"),
+        [FLAG_DRY_RUN] = SWITCH_ROW(0, "dry-run", "check everything and send nothing"),
         [FLAG_TIMEOUT] = NUMBER_ROW(0, "timeout", "SECONDS", 1, 86400, "how long to wait at most"),
         [FLAG_PORT] = NUMBER_ROW('p', "port", "PORT", 0, 65535,
                                  "the port to listen on; 0 picks a free one"),
@@ -96,7 +97,7 @@ static const struct command commands[] = {
          "  kipp deploy ./HelloServer --name Demo.HelloServer --servant HelloObj\n",
          FLAG_BIT(FLAG_NAME) | FLAG_BIT(FLAG_SERVANT) | FLAG_BIT(FLAG_INSTANCES) |
                  FLAG_BIT(FLAG_LABEL) | FLAG_BIT(FLAG_WAIT) | FLAG_BIT(FLAG_NO_WAIT) |
-                 FLAG_BIT(FLAG_TIMEOUT) | FLAG_BIT(FLAG_OUTPUT),
+                 FLAG_BIT(FLAG_TIMEOUT) | FLAG_BIT(FLAG_OUTPUT) | FLAG_BIT(FLAG_DRY_RUN),
          0, 1, verb_deploy},
         {"ps", "[TARGET]", STEER, "the instances: state, pid, version, uptime",
          "TARGET is an application, a server or an instance: Book, Book.PayServer,\n"

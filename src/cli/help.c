@@ -26,7 +26,11 @@ void help_all(struct cli *cli, struct kp_buf *out)
 		group = commands[i].group;
 		kp_buf_printf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
 	}
-	kp_buf_printf(out, "\n'kipp help COMMAND' says more about one.\n");
+	heading(out, cli, "Exit codes");
+	kp_buf_printf(
+	        out, "  0 done, 1 failed, 2 wrong usage, 3 not found, 4 denied, 5 in conflict with "
+	             "what is there,\n  6 unreachable or timed out, 130 interrupted\n"
+	             "\n'kipp help COMMAND' says more about one.\n");
 }
 
 static void print_flag(struct kp_buf *out, const struct flag_row *row)

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import tarfile
+import threading
 import time
 
 import pytest
@@ -187,7 +188,13 @@ def test_new_never_writes_over_what_is_there(kipp, tmp_path):
         ".gitignore", "Hello.tars", "Makefile", "README.md", "kipp.conf", "server.c", "server_test.c"]
 
 
-def test_deploy_packs_the_same_files_into_the_same_package(kipp, up):
+def test_a_dry_run_sends_nothing(kipp):
+    told = kipp("deploy", "--dry-run", USER, *NOWHERE).out
+    assert told.startswith("Shared.UserServer: version 1.0, 2 instances") and "sha256" in told
+    assert kipp("deploy", "--dry-run", USER, *NOWHERE).out == told
+
+
+def test_deploy_packs_the_same_files_into_the_same_package(up):
     platform = up()
     platform.kipp("deploy", USER)
     before = platform.instances("Shared.UserServer")
@@ -305,6 +312,83 @@ def test_a_call_to_a_stopped_service_says_so(up):
     platform.kipp("stop", "Shared.UserServer", "--wait")
     said = sentence(platform.kipp("call", "Shared.UserServer.UserObj", "find", '["bob"]', code=UNREACHABLE))
     assert "no instance of Shared.UserServer" in said and "kipp ps" in said
+
+
+class ForeignServer:
+    """A TARS server that knows nothing of Kipp: it answers every request with these bytes, or with an error."""
+
+    def __init__(self, ret=0, body=b"", reason=""):
+        self.answer = (ret, body, reason)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = f"tcp -h 127.0.0.1 -p {self.listener.getsockname()[1]}"
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    @staticmethod
+    def _read(connection, size):
+        data = b""
+        while len(data) < size and (part := connection.recv(size - len(data))):
+            data += part
+        return data
+
+    @staticmethod
+    def _request_id(packet):
+        """The integer with tag 4; before it there are tags 1 to 3, integers too."""
+        at, sizes = 0, {0: 1, 1: 2, 2: 4, 12: 0}
+        while True:
+            tag, kind = packet[at] >> 4, packet[at] & 15
+            value = packet[at + 1:at + 1 + sizes[kind]]
+            if tag == 4:
+                return int.from_bytes(value, "big", signed=True)
+            at += 1 + sizes[kind]
+
+    def _serve(self):
+        ret, body, reason = self.answer
+        while True:
+            try:
+                connection = self.listener.accept()[0]
+            except OSError:
+                return
+            while head := self._read(connection, 4):
+                number = self._request_id(self._read(connection, int.from_bytes(head, "big") - 4))
+                packet = b"\x10\x01\x2c\x32" + number.to_bytes(4, "big", signed=True) + b"\x4c"
+                packet += b"\x52" + ret.to_bytes(4, "big", signed=True)
+                packet += b"\x6d\x00\x02" + len(body).to_bytes(4, "big") + body + b"\x78\x0c"
+                packet += b"\x86" + bytes([len(reason)]) + reason.encode()
+                connection.sendall((len(packet) + 4).to_bytes(4, "big") + packet)
+            connection.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+
+def test_a_server_of_another_framework_is_called_by_its_tars_file(kipp, tmp_path):
+    tars = tmp_path / "Echo.tars"
+    tars.write_text("module Demo\n{\n\tinterface Echo\n\t{\n\t\tint echo(string text, out string back);\n\t};\n};\n")
+    with ForeignServer(body=b"\x0c\x26\x05hello") as server:
+        answer = kipp("call", f"Demo.EchoServer.EchoObj@{server.endpoint}", "echo", '["x"]', "--idl", tars)
+        assert json.loads(answer.out) == {"return": 0, "back": "hello"}
+    with ForeignServer(body=b"\x0c") as server:
+        said = sentence(kipp("call", "E.E.E", "-e", server.endpoint, "echo", '["x"]', "--idl", tars, code=FAILED))
+        assert "does not fit" in said and "back" in said
+    with ForeignServer(ret=1, reason="func mismatch") as server:
+        said = sentence(kipp("call", "E.E.E", "-e", server.endpoint, "echo", '["x"]', code=USAGE))
+        assert "--idl" in said
+        said = sentence(kipp("call", "E.E.E", "-e", server.endpoint, "echo", '["x"]', "--idl", tars, code=FAILED))
+        assert "code 1" in said and "func mismatch" in said
+    said = kipp("call", "E.E.E@127.0.0.1:1", "nope", "--idl", tars, code=NOTFOUND).err
+    assert "it has echo" in said
+
+
+def test_a_server_that_never_answers_is_given_up_in_time(kipp, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"127.0.0.1:{silent.getsockname()[1]}"
+        said = sentence(kipp("call", f"E.E.E@{endpoint}", "f", "--timeout", "100", code=UNREACHABLE))
+        assert "in time" in said and "--timeout" in said
+        assert "does not answer in time" in sentence(kipp("ps", "--controller", endpoint, code=UNREACHABLE))
 
 
 # Running things.

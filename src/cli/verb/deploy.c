@@ -33,6 +33,16 @@ static int send_and_wait(struct remote *remote, const struct args *args,
 	return code == CLI_OK ? print_result(remote, deployment->name, args) : code;
 }
 
+static int print_plan(struct cli *cli, const struct deployment *deployment)
+{
+	const struct kipp_Server *server = &deployment->server;
+	const char *plan = cli_text(
+	        cli, "%s: version %.*s, %d instances, a package of %zu bytes with sha256 %.*s\n",
+	        deployment->name, KP_STR_ARG(server->version), server->instances,
+	        deployment->package.len, KP_STR_ARG(server->package));
+	return cli_print(cli, kp_str(plan)) ? CLI_OK : CLI_FAILED;
+}
+
 int verb_deploy(struct cli *cli, const struct args *args)
 {
 	struct remote remote;
@@ -41,8 +51,9 @@ int verb_deploy(struct cli *cli, const struct args *args)
 	int code = deployment_load(cli, args, path, &deployment);
 	if (code != CLI_OK)
 		return code;
-	code = remote_open(cli, args, &remote);
-	if (code == CLI_OK) {
+	bool is_dry = args_has(args, FLAG_DRY_RUN);
+	code = is_dry ? print_plan(cli, &deployment) : remote_open(cli, args, &remote);
+	if (code == CLI_OK && !is_dry) {
 		code = send_and_wait(&remote, args, &deployment);
 		remote_close(&remote);
 	}

@@ -27,16 +27,23 @@ static int print_instances(struct remote *remote, const char *target, enum table
 	return out->err == KP_OK ? CLI_OK : cli_fail_nomem(cli);
 }
 
+// wait_for_change waits for the next event, or on a terminal for a moment, since times move on.
 static int wait_for_change(struct remote *remote, int64_t *event)
 {
-	struct kipp_Event_list events = {0};
-	int32_t outcome = 0;
-	kp_err err = kipp_Admin_listEvents(remote->admin, remote_scope(remote, WATCH_MS + 5000),
-	                                   *event, WATCH_MS, &events, &outcome);
-	if (err != KP_OK)
-		return remote_fail(remote, err);
-	if (events.len > 0)
-		*event = events.ptr[events.len - 1].number;
+	bool is_changed = false;
+	do {
+		struct kipp_Event_list events = {0};
+		int32_t outcome = 0;
+		kp_err err =
+		        kipp_Admin_listEvents(remote->admin, remote_scope(remote, WATCH_MS + 5000),
+		                              *event, WATCH_MS, &events, &outcome);
+		int code = remote_result(remote, err, outcome, (struct kp_str){0});
+		if (code != CLI_OK)
+			return code;
+		is_changed = events.len > 0;
+		if (is_changed)
+			*event = events.ptr[events.len - 1].number;
+	} while (!is_changed && !remote->cli->has_out_colour);
 	return CLI_OK;
 }
 
@@ -71,11 +78,15 @@ int verb_ps(struct cli *cli, const struct args *args)
 	enum table_format format = table_format_of(args);
 	bool is_watch = args_has(args, FLAG_WATCH);
 	int64_t event = -1;
-	do {
+	if (is_watch)
+		code = wait_for_change(&remote, &event); // the last one, which is there at once
+	while (code == CLI_OK) {
 		code = print_once(&remote, target, format, is_watch);
-		if (code == CLI_OK && is_watch)
+		if (!is_watch)
+			break;
+		if (code == CLI_OK)
 			code = wait_for_change(&remote, &event);
-	} while (code == CLI_OK && is_watch);
+	}
 	remote_close(&remote);
 	return code;
 }
