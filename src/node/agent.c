@@ -180,7 +180,7 @@ static kp_err assign_one(struct agent *agent, const struct kipp_Instance *wished
 
 kp_err agent_assign(struct agent *agent, int64_t revision, struct kipp_Instance_list instances)
 {
-	int64_t now_ns = kp_loop_now(agent->loop);
+	int64_t now_ns = kp_clock_ns();
 	if (agent->is_stopping)
 		return KP_OK;
 	free_over(agent);
@@ -237,7 +237,7 @@ static void sweep(struct agent *agent, int64_t now_ns)
 static void on_tick(struct kp_timer *timer)
 {
 	struct agent *agent = KP_CONTAINER(timer, struct agent, tick);
-	int64_t now_ns = kp_loop_now(agent->loop);
+	int64_t now_ns = kp_clock_ns();
 	const struct supervise_event event = {.kind = SUPERVISE_TICK};
 	free_over(agent);
 	for (size_t i = 0; i < agent->instances.len; i++)
@@ -260,7 +260,7 @@ static void load_instances(struct agent *agent)
 		kp_cleanup(kp_freep) char *state = kp_file_path("%s/%s/state", dir, list.names[i]);
 		if (state && kp_file_exists(state) &&
 		    add(agent, kp_str(list.names[i]), &instance) == KP_OK)
-			instance_load(instance, kp_loop_now(agent->loop));
+			instance_load(instance, kp_clock_ns());
 	}
 	kp_file_list_fini(&list);
 }
@@ -313,15 +313,15 @@ kp_err agent_start(struct agent *agent, struct kp_why *why)
 
 static void stop_servers(struct agent *agent)
 {
-	int64_t until_ns = kp_loop_now(agent->loop) + STOP_LIMIT_S * KP_NS_PER_S;
+	int64_t until_ns = kp_clock_ns() + STOP_LIMIT_S * KP_NS_PER_S;
 	for (size_t i = 0; i < agent->instances.len; i++) {
 		struct supervise_wish wish = agent->instances.ptr[i]->supervise.wish;
 		wish.must_run = false;
 		instance_step(agent->instances.ptr[i],
 		              &(struct supervise_event){.kind = SUPERVISE_WISHED, .wish = &wish},
-		              kp_loop_now(agent->loop));
+		              kp_clock_ns());
 	}
-	while (is_anything_alive(agent) && kp_loop_now(agent->loop) < until_ns)
+	while (is_anything_alive(agent) && kp_clock_ns() < until_ns)
 		if (kp_wait(agent->loop, &agent->changed, until_ns) == KP_ERR_CANCELLED)
 			return;
 }

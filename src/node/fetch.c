@@ -159,7 +159,7 @@ static void answer(struct fetch *fetch, kp_err err)
 	};
 	for (size_t i = 0; i < agent->instances.len; i++)
 		if (strcmp(agent->instances.ptr[i]->supervise.wish.package, fetch->hash) == 0)
-			instance_step(agent->instances.ptr[i], &event, kp_loop_now(agent->loop));
+			instance_step(agent->instances.ptr[i], &event, kp_clock_ns());
 }
 
 static void leave(struct fetch *fetch)
@@ -258,7 +258,7 @@ static void ask_main(void *arg)
 	bool has_failed = err == KP_ERR_CONNECT || err == KP_ERR_NOENDPOINT || err == KP_ERR_NOMEM;
 	if (has_failed && instance && instance->supervise.pid == ask->pid)
 		instance_step(instance, &(struct supervise_event){.kind = SUPERVISE_ASK_FAILED},
-		              kp_loop_now(ask->agent->loop));
+		              kp_clock_ns());
 	kp_free(ask);
 }
 

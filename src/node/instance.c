@@ -99,7 +99,7 @@ static void on_process_ended(void *arg, unsigned events)
 	reap_family(instance);
 	write_record(instance);
 	instance_step(instance, &(struct supervise_event){.kind = SUPERVISE_ENDED, .text = text},
-	              kp_loop_now(instance->owner->loop));
+	              kp_clock_ns());
 }
 
 static kp_err watch_process(struct instance *instance)

@@ -16,7 +16,7 @@ enum {
 
 static int64_t after_ms(const struct agent *agent, int64_t duration_ms)
 {
-	return kp_loop_now(agent->loop) + duration_ms * KP_NS_PER_MS;
+	return kp_clock_ns() + duration_ms * KP_NS_PER_MS;
 }
 
 static struct kipp_Cluster *controller_of(struct agent *agent)
@@ -163,7 +163,7 @@ void agent_report_main(void *arg)
 		kp_call_reset(call);
 		int64_t next_ns = after_ms(agent, REPORT_MS);
 		// After a failure every change would only fail again: the clock alone counts.
-		while (err != KP_ERR_CANCELLED && kp_loop_now(agent->loop) < next_ns &&
+		while (err != KP_ERR_CANCELLED && kp_clock_ns() < next_ns &&
 		       (!agent->is_changed || err != KP_OK)) {
 			if (kp_wait(agent->loop, &agent->changed, next_ns) == KP_ERR_CANCELLED)
 				err = KP_ERR_CANCELLED;

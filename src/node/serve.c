@@ -62,7 +62,7 @@ static int32_t keep_alive(struct kp_call *call, const struct tars_ServerInfo *in
 	struct supervise_event event = {.kind = SUPERVISE_BEAT, .adapter = -1};
 	if (info->adapter.len > 0)
 		event.adapter = instance_adapter_index(instance, info->adapter);
-	instance_step(instance, &event, kp_loop_now(agent->loop));
+	instance_step(instance, &event, kp_clock_ns());
 	return 0;
 }
 
@@ -73,7 +73,7 @@ static int32_t keep_activing(struct kp_call *call, const struct tars_ServerInfo 
 	if (!instance)
 		return UNKNOWN;
 	instance_step(instance, &(struct supervise_event){.kind = SUPERVISE_STARTING_BEAT},
-	              kp_loop_now(agent->loop));
+	              kp_clock_ns());
 	return 0;
 }
 
@@ -102,7 +102,7 @@ static uint32_t latest_keep_alive_time(struct kp_call *call)
 			latest_ns = agent->instances.ptr[i]->supervise.beat_ns;
 	if (latest_ns == 0)
 		return 0;
-	int64_t ago_ms = (kp_loop_now(agent->loop) - latest_ns) / KP_NS_PER_MS;
+	int64_t ago_ms = (kp_clock_ns() - latest_ns) / KP_NS_PER_MS;
 	return (uint32_t)((kp_clock_wall_ms() - ago_ms) / 1000);
 }
 
@@ -119,13 +119,12 @@ static const struct tars_ServerF_ops server_ops = {
 static kp_err read_some(struct kp_call *call, const char *path, int64_t offset, int32_t wait_ms,
                         struct kp_buf *out, int64_t *ret_next, struct kp_why *why)
 {
-	struct agent *agent = kp_call_user(call);
 	if (wait_ms > WAIT_MAX_MS)
 		wait_ms = WAIT_MAX_MS;
-	int64_t until_ns = kp_loop_now(agent->loop) + wait_ms * (int64_t)KP_NS_PER_MS;
+	int64_t until_ns = kp_clock_ns() + wait_ms * (int64_t)KP_NS_PER_MS;
 	for (;;) {
 		KP_TRY(output_read(path, offset, out, ret_next, why));
-		if (out->len > 0 || kp_loop_now(agent->loop) >= until_ns)
+		if (out->len > 0 || kp_clock_ns() >= until_ns)
 			return KP_OK;
 		offset = *ret_next;
 		if (kp_call_sleep(call, POLL_MS) != KP_OK)

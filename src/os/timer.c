@@ -92,7 +92,10 @@ static void on_timer_fd(void *arg, unsigned events)
 	if (read(loop->timer_fd, &expirations, sizeof(expirations)) < 0)
 		return;
 	loop->armed_ns = KP_NS_NEVER;
+	// The batch's time is read anew: a timer must never see a time before its own, and one that
+	// starts itself again from a stale time would be due for ever.
 	int64_t now_ns = kp_clock_ns();
+	loop->now_ns = now_ns;
 	while (loop->timers.len > 0 && loop->timers.ptr[0]->deadline_ns <= now_ns) {
 		struct kp_timer *timer = loop->timers.ptr[0];
 		kp_timer_stop(timer);
