@@ -14,7 +14,7 @@ size_t kp_pick(struct kp_health *const *healths, size_t count, struct kp_health 
                size_t tried_count, size_t *cursor, int64_t now_ns)
 {
 	size_t fallback = count;
-	size_t index = *cursor < count ? *cursor : 0;
+	size_t index = count > 0 ? *cursor % count : 0;
 	for (size_t seen = 0; seen < count; seen++, index = index + 1 == count ? 0 : index + 1) {
 		if (is_tried(healths[index], tried, tried_count))
 			continue;
