@@ -253,15 +253,20 @@ static int check_operands(struct cli *cli, const struct args *args)
 	const struct command *command = args->command;
 	if (!command || args_has(args, FLAG_HELP))
 		return CLI_OK;
+	const char *usage = cli_text(cli, "kipp %s%s%s", command->name,
+	                             *command->operands ? " " : "", command->operands);
 	if (args->operand_count < command->operand_min)
-		return cli_fail(cli, CLI_USAGE, "'kipp %s' wants more: kipp %s %s", command->name,
-		                command->name, command->operands);
-	if (command->operand_max >= 0 && args->operand_count > command->operand_max)
+		return cli_fail(cli, CLI_USAGE, "'kipp %s' wants more: %s", command->name, usage);
+	if (command->operand_max < 0 || args->operand_count <= command->operand_max)
+		return CLI_OK;
+	const char *extra = args->operands[command->operand_max];
+	const char *near = command_nearest(cli, cli_text(cli, "%s %s", command->name, extra));
+	if (command->operand_max == 0 && near && strchr(near, ' '))
 		return cli_fail(cli, CLI_USAGE,
-		                "'kipp %s' does not know what to do with '%s'; usage: kipp %s %s",
-		                command->name, args->operands[command->operand_max], command->name,
-		                command->operands);
-	return CLI_OK;
+		                "there is no command '%s %s'; did you mean 'kipp %s'?",
+		                command->name, extra, near);
+	return cli_fail(cli, CLI_USAGE, "'kipp %s' does not know what to do with '%s'; usage: %s",
+	                command->name, extra, usage);
 }
 
 int args_parse(struct cli *cli, int argc, char **argv, struct args *ret)

@@ -105,6 +105,8 @@ static void args_say_what_is_wrong(void **state)
 	        {"ps\t--watch=1", "--watch takes no value"},
 	        {"up\t--port\t65536", "--port takes a number from 0 to 65535, not '65536'"},
 	        {"up\t--port=x", "--port takes a number from 0 to 65535, not 'x'"},
+	        {"node\tlst", "there is no command 'node lst'; did you mean 'kipp node list'?"},
+	        {"up\tnow", "'kipp up' does not know what to do with 'now'; usage: kipp up"},
 	        {"logs", "'kipp logs' wants more: kipp logs TARGET"},
 	        {"stop\ta\tb", "'kipp stop' does not know what to do with 'b'; usage: kipp stop "
 	                       "TARGET"},

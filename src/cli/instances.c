@@ -206,22 +206,6 @@ static int fail_instance(struct waiting *waiting, const struct kipp_InstanceView
 	return code;
 }
 
-// wait_for_news returns when something happened, or after a moment.
-static int wait_for_news(struct waiting *waiting)
-{
-	struct kipp_Event_list events = {0};
-	int32_t outcome = 0;
-	struct remote *remote = waiting->remote;
-	kp_err err =
-	        kipp_Admin_listEvents(remote->admin, remote_scope(remote, EVENT_WAIT_MS + 5000),
-	                              waiting->event, EVENT_WAIT_MS, &events, &outcome);
-	if (err != KP_OK)
-		return remote_fail(remote, err);
-	if (events.len > 0)
-		waiting->event = events.ptr[events.len - 1].number;
-	return CLI_OK;
-}
-
 static void note_starts(struct waiting *waiting, const struct kipp_InstanceView_list *list)
 {
 	struct cli *cli = waiting->remote->cli;
@@ -283,7 +267,8 @@ int instances_wait(struct remote *remote, const struct instances_wait *wait)
 	while (!look_once(&waiting, &code)) {
 		if (has_signal(wait))
 			return CLI_INTERRUPTED;
-		code = wait_for_news(&waiting);
+		struct kipp_Event_list news;
+		code = remote_events(remote, &waiting.event, EVENT_WAIT_MS, &news);
 		if (code != CLI_OK)
 			break;
 	}

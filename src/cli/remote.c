@@ -3,6 +3,10 @@
 
 #include "cli/settings.h"
 
+enum {
+	ANSWER_MS = 5000 // beyond what was asked to wait
+};
+
 int remote_open_at(struct cli *cli, const char *endpoint, struct remote *ret)
 {
 	struct remote remote = {.cli = cli, .endpoint = endpoint};
@@ -120,6 +124,21 @@ int remote_list(struct remote *remote, const char *target, struct kipp_InstanceV
 	if (code == CLI_OK)
 		*ret = instances;
 	return code;
+}
+
+int remote_events(struct remote *remote, int64_t *after, int wait_ms, struct kipp_Event_list *ret)
+{
+	struct kipp_Event_list events = {0};
+	int32_t outcome = 0;
+	kp_err err = kipp_Admin_listEvents(remote->admin, remote_scope(remote, wait_ms + ANSWER_MS),
+	                                   *after, wait_ms, &events, &outcome);
+	int code = remote_result(remote, err, outcome, (struct kp_str){0});
+	if (code != CLI_OK)
+		return code;
+	if (events.len > 0)
+		*after = events.ptr[events.len - 1].number;
+	*ret = events;
+	return CLI_OK;
 }
 
 const char *remote_state_name(enum kipp_State state)

@@ -35,5 +35,9 @@ int remote_fail(struct remote *remote, kp_err err);
 // question. A name that nothing has is CLI_NOTFOUND, said.
 int remote_list(struct remote *remote, const char *target, struct kipp_InstanceView_list *ret);
 
+// remote_events waits at most `wait_ms` for what happened after the event number *after, and moves
+// it on. A negative *after asks for the last events, at once.
+int remote_events(struct remote *remote, int64_t *after, int wait_ms, struct kipp_Event_list *ret);
+
 // remote_state_name returns "Active" and the like.
 const char *remote_state_name(enum kipp_State state);

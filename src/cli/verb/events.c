@@ -59,7 +59,7 @@ static void fill_table(struct cli *cli, const struct kipp_Event_list *events,
 struct stream {
 	struct remote *remote;
 	enum table_format format;
-	int64_t after; // number of the last event printed
+	int64_t after; // as remote_events takes it
 	size_t widths[TABLE_COLUMNS_MAX];
 	bool is_begun;
 };
@@ -86,20 +86,13 @@ static int print_events(struct stream *stream, const struct kipp_Event_list *eve
 	return code;
 }
 
-static int ask_events(struct stream *stream, int64_t after, int wait_ms)
+static int ask_events(struct stream *stream, int wait_ms)
 {
-	struct remote *remote = stream->remote;
 	struct kipp_Event_list events = {0};
-	int32_t outcome = 0;
-	kp_err err = kipp_Admin_listEvents(remote->admin, remote_scope(remote, wait_ms + 5000),
-	                                   after, wait_ms, &events, &outcome);
-	int code = remote_result(remote, err, outcome, (struct kp_str){0});
-	if (code != CLI_OK)
+	int code = remote_events(stream->remote, &stream->after, wait_ms, &events);
+	if (code != CLI_OK || (events.len == 0 && stream->is_begun))
 		return code;
-	bool is_first = !stream->is_begun;
-	if (events.len > 0)
-		stream->after = events.ptr[events.len - 1].number;
-	return events.len > 0 || is_first ? print_events(stream, &events) : CLI_OK;
+	return print_events(stream, &events);
 }
 
 int verb_events(struct cli *cli, const struct args *args)
@@ -113,9 +106,10 @@ int verb_events(struct cli *cli, const struct args *args)
 	if (stream.format == TABLE_JSON && is_follow)
 		stream.format = TABLE_JSON_LINES;
 	int64_t lines = args_number(args, FLAG_LINES, LINES_DEFAULT);
-	code = ask_events(&stream, lines > 0 ? -lines : -1, 0);
+	stream.after = lines > 0 ? -lines : -1;
+	code = ask_events(&stream, 0);
 	while (code == CLI_OK && is_follow)
-		code = ask_events(&stream, stream.after, WAIT_MS);
+		code = ask_events(&stream, WAIT_MS);
 	remote_close(&remote);
 	return code;
 }

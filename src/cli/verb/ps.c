@@ -30,21 +30,12 @@ static int print_instances(struct remote *remote, const char *target, enum table
 // wait_for_change waits for the next event, or on a terminal for a moment, since times move on.
 static int wait_for_change(struct remote *remote, int64_t *event)
 {
-	bool is_changed = false;
+	struct kipp_Event_list events = {0};
+	int code;
 	do {
-		struct kipp_Event_list events = {0};
-		int32_t outcome = 0;
-		kp_err err =
-		        kipp_Admin_listEvents(remote->admin, remote_scope(remote, WATCH_MS + 5000),
-		                              *event, WATCH_MS, &events, &outcome);
-		int code = remote_result(remote, err, outcome, (struct kp_str){0});
-		if (code != CLI_OK)
-			return code;
-		is_changed = events.len > 0;
-		if (is_changed)
-			*event = events.ptr[events.len - 1].number;
-	} while (!is_changed && !remote->cli->has_out_colour);
-	return CLI_OK;
+		code = remote_events(remote, event, WATCH_MS, &events);
+	} while (code == CLI_OK && events.len == 0 && !remote->cli->has_out_colour);
+	return code;
 }
 
 // print_once prints one round in an arena of its own, so that watching for days holds no memory.
