@@ -123,8 +123,11 @@ int target_fail(struct target *target, const char *function, kp_err err)
 	switch (err) {
 	case KP_ERR_NOENDPOINT:
 	case KP_ERR_CONNECT:
-	case KP_ERR_CLOSED:
 		return fail_unreachable(target, err);
+	case KP_ERR_CLOSED:
+		return cli_fail(cli, CLI_UNREACHABLE,
+		                "%s may have run '%s' or not: the instance at %.*s", target->object,
+		                function, KP_STR_ARG(reason));
 	case KP_ERR_TIMEOUT:
 		return cli_fail(cli, CLI_UNREACHABLE,
 		                "%s did not answer '%s' in time; --timeout gives it longer",
