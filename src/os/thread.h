@@ -5,10 +5,12 @@
 
 #include <pthread.h>
 
-// kp_thread_start runs `main(arg)` on a new thread on which every signal is blocked. LIMIT: no thread to be had.
+// kp_thread_start runs `main(arg)` on a new thread on which every signal is blocked. LIMIT: no
+// thread to be had.
 kp_err kp_thread_start(pthread_t *ret_thread, void *(*main)(void *arg), void *arg);
 
-// kp_signals_block keeps SIGTERM, SIGINT and SIGHUP for kp_signals_wait, and has SIGPIPE ignored. Before any thread starts.
+// kp_signals_block keeps SIGTERM, SIGINT and SIGHUP for kp_signals_wait, and has SIGPIPE ignored.
+// Before any thread starts.
 void kp_signals_block(void);
 // kp_signals_wait waits for one of them and returns its number.
 int kp_signals_wait(void);

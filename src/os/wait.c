@@ -40,11 +40,13 @@ static bool is_over(const struct kp_loop *loop, bool is_patient)
 	return loop->cancels_patient_waits || (loop->cancels_waits && !is_patient);
 }
 
-static kp_err wait_on(struct kp_loop *loop, struct kp_wait_list *list, int64_t deadline_ns, bool is_patient)
+static kp_err wait_on(struct kp_loop *loop, struct kp_wait_list *list, int64_t deadline_ns,
+                      bool is_patient)
 {
 	if (is_over(loop, is_patient))
 		return KP_ERR_CANCELLED;
-	struct waiter waiter = {.loop = loop, .fiber = kp_fiber_current(), .is_patient = is_patient};
+	struct waiter waiter = {
+	        .loop = loop, .fiber = kp_fiber_current(), .is_patient = is_patient};
 	kp_assert(waiter.fiber);
 	waiter.timer.on_timer = on_deadline;
 	if (deadline_ns != KP_NS_NEVER)
@@ -83,8 +85,7 @@ void kp_loop_cancel_waits(struct kp_loop *loop, bool patient_too)
 {
 	loop->cancels_waits = true;
 	loop->cancels_patient_waits |= patient_too;
-	KP_LIST_EACH(&loop->waiters, link, following)
-	{
+	KP_LIST_EACH (&loop->waiters, link, following) {
 		struct waiter *waiter = KP_CONTAINER(link, struct waiter, loop_link);
 		if (is_over(loop, waiter->is_patient))
 			finish(waiter, KP_ERR_CANCELLED);
