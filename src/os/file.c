@@ -255,6 +255,12 @@ kp_err kp_file_remove(const char *path, struct kp_why *why)
 	return KP_OK;
 }
 
+static bool is_directory(const char *path)
+{
+	struct stat stat;
+	return fstatat(AT_FDCWD, path, &stat, 0) == 0 && S_ISDIR(stat.st_mode);
+}
+
 kp_err kp_file_make_dirs(const char *path, unsigned mode, struct kp_why *why)
 {
 	kp_cleanup(kp_freep) char *copy = kp_strdup(path);
@@ -268,11 +274,10 @@ kp_err kp_file_make_dirs(const char *path, unsigned mode, struct kp_why *why)
 			return fail(why, "make directory", copy);
 		*at = '/';
 	}
-	struct kp_file_info info;
 	if (mkdir(copy, mode) == 0)
 		return KP_OK;
 	int number = errno;
-	if (kp_file_stat(copy, true, &info) == KP_OK && info.kind == KP_FILE_DIRECTORY)
+	if (is_directory(copy))
 		return KP_OK;
 	errno = number == EEXIST ? ENOTDIR : number;
 	return fail(why, "make directory", path);
