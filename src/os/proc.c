@@ -17,8 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
-
 static int pidfd_open_of(int pid)
 {
 	return (int)syscall(SYS_pidfd_open, pid, 0);

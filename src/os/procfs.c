@@ -6,9 +6,9 @@
 #include "base/try.h"
 #include "os/file.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 enum {
@@ -117,7 +117,9 @@ static void append_threads(int pid, struct kp_buf *out)
 	kp_buf_printf(out, ", %zu thread%s", threads.count, threads.count == 1 ? "" : "s");
 	for (size_t i = 0; threads.count > 1 && i < threads.count && i < THREADS_SHOWN_MAX; i++) {
 		struct kp_proc_info info;
-		if (kp_proc_info(atoi(threads.names[i]), &info) == KP_OK)
+		int64_t thread;
+		if (kp_str_i64(kp_str(threads.names[i]), 1, INT_MAX, &thread) == KP_OK &&
+		    kp_proc_info((int)thread, &info) == KP_OK)
 			kp_buf_printf(out, "%s%s %c", i ? " " : " (", info.name, info.state);
 	}
 	if (threads.count > 1)
