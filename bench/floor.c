@@ -88,7 +88,7 @@ static const uint8_t *read_int(const uint8_t *at, const uint8_t *end, unsigned t
 		*ret = 0;
 		return at + 1;
 	case WIRE_INT8:
-		*ret = (int8_t)at[1];
+		*ret = (at[1] ^ 0x80) - 0x80; // the sign is the eighth bit
 		return at + 2;
 	case WIRE_INT16:
 		*ret = (int16_t)(at[1] << 8 | at[2]);
