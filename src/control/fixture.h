@@ -2,6 +2,7 @@
 // cmocka.h first.
 #pragma once
 
+#include "base/mem.h"
 #include "control/controller.h"
 #include "control/state/world.h"
 #include "interfaces/registry.h"
@@ -60,8 +61,9 @@ static inline void disconnect(struct fixture *f)
 
 static inline struct fixture *make_fixture(void)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-	strcpy(f->dir, "/tmp/kp-controller-XXXXXX");
+	struct fixture *f = kp_new(struct fixture);
+	assert_non_null(f);
+	snprintf(f->dir, sizeof(f->dir), "/tmp/kp-controller-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	assert_int_equal(kp_digest_bytes(content, f->hash), KP_OK);
 	return f;
@@ -88,7 +90,7 @@ static inline int tear_down(void **test)
 	disconnect(f);
 	controller_close(f->controller);
 	assert_int_equal(kp_file_remove_tree(f->dir, NULL), KP_OK);
-	free(f);
+	kp_free(f);
 	assert_int_equal(kp_mem_live(), 0);
 	return 0;
 }

@@ -20,7 +20,7 @@ struct fixture {
 static int set_up(void **test)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	strcpy(f->dir, "/tmp/kp-journal-XXXXXX");
+	snprintf(f->dir, sizeof(f->dir), "/tmp/kp-journal-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	assert_int_equal(journal_open(f->dir, &f->journal, NULL), KP_OK);
 	state_init(&f->state);

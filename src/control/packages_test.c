@@ -24,7 +24,7 @@ static const struct kp_bytes content = {(const uint8_t *)"first half, second hal
 static int set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	strcpy(f->dir, "/tmp/kp-packages-XXXXXX");
+	snprintf(f->dir, sizeof(f->dir), "/tmp/kp-packages-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	assert_int_equal(packages_open(f->dir, &f->packages, NULL), KP_OK);
 	assert_int_equal(kp_digest_bytes(content, f->hash), KP_OK);

@@ -31,7 +31,7 @@ struct fixture {
 static int set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	strcpy(f->dir, "/tmp/kp-store-XXXXXX");
+	snprintf(f->dir, sizeof(f->dir), "/tmp/kp-store-XXXXXX");
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(f->path, sizeof(f->path), "%s/kipp.db", f->dir);
 	f->options = (struct kp_store_options){

@@ -27,21 +27,24 @@ static struct route route_at(int port, const char *life, const char *set, const 
 	return route;
 }
 
-static void ports(struct tars_EndpointF_list list, char *text)
+static void ports(struct tars_EndpointF_list list, char *text, size_t size)
 {
-	char *to = text;
-	*to = 0;
-	for (size_t i = 0; i < list.len; i++)
-		to += sprintf(to, "%s%d", i ? " " : "", list.ptr[i].port);
+	size_t len = 0;
+	text[0] = '\0';
+	for (size_t i = 0; i < list.len; i++) {
+		len += (size_t)snprintf(text + len, size - len, "%s%d", i ? " " : "",
+		                        list.ptr[i].port);
+		assert_true(len < size);
+	}
 }
 
 static void expect(struct registry_answer answer, int ret, const char *active, const char *inactive)
 {
 	char found[200];
 	assert_int_equal(answer.ret, ret);
-	ports(answer.active, found);
+	ports(answer.active, found, sizeof(found));
 	assert_string_equal(found, active);
-	ports(answer.inactive, found);
+	ports(answer.inactive, found, sizeof(found));
 	assert_string_equal(found, inactive);
 }
 
