@@ -1,6 +1,7 @@
 // config_test.c - the configuration file, byte by byte.
 #include "base/mem.h"
 #include "node/config.h"
+#include "tars/conf.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -129,6 +130,38 @@ static void config_is_what_it_was(void **state)
 	assert_string_equal(print(&input), golden);
 }
 
+static void config_is_read_back_by_our_own_parser(void **state)
+{
+	static const struct {
+		const char *path;
+		const char *value;
+	} table[] = {
+	        {"/tars/application<enableset>", "n"},
+	        {"/tars/application/client<locator>",
+	         "tars.tarsregistry.QueryObj@tcp -h 127.0.0.1 -p 17890"},
+	        {"/tars/application/server<node>",
+	         "tars.tarsnode.ServerObj@tcp -h 127.0.0.1 -p 17891"},
+	        {"/tars/application/server<node_name>", "node-a"},
+	        {"/tars/application/server/Book.PaymentServer.PayObjAdapter<queuecap>", "1000"},
+	};
+	struct kp_arena *arena = kp_arena_new(0);
+	struct kp_conf conf;
+	struct kp_why why = {0};
+	kp_conf_init(&conf, arena);
+	assert_int_equal(kp_conf_parse(&conf, kp_str(golden), &why), KP_OK);
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		struct kp_str value;
+		assert_true(kp_conf_get(&conf, table[i].path, &value));
+		assert_true(kp_str_equal(value, kp_str(table[i].value)));
+	}
+	// Each section of the server's section is taken for an adapter by the SDKs.
+	const struct kp_conf_node *server = kp_conf_find(&conf, kp_str("/tars/application/server"));
+	const struct kp_conf_node *first = kp_conf_next(server, NULL, KP_CONF_SECTION);
+	assert_non_null(first);
+	assert_null(kp_conf_next(server, first, KP_CONF_SECTION));
+	kp_arena_free(arena);
+}
+
 static void config_settings_take_the_place_of_defaults(void **state)
 {
 	static const struct config_setting settings[] = {
@@ -207,6 +240,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(config_is_what_it_was),
+	        cmocka_unit_test(config_is_read_back_by_our_own_parser),
 	        cmocka_unit_test(config_settings_take_the_place_of_defaults),
 	        cmocka_unit_test(config_refuses_what_some_parser_would_misread),
 	        cmocka_unit_test(config_finds_and_sets_ports_of_endpoints),

@@ -36,6 +36,7 @@ kp_err record_set_port(struct record *record, struct kp_str adapter, int port)
 		record->port_count++;
 	}
 	record->ports[i].port = port;
+	record->has_new_ports = true;
 	return KP_OK;
 }
 
@@ -135,6 +136,7 @@ kp_err record_read(const char *path, struct record *ret, struct kp_why *why)
 		err = KP_ERR_NOMEM;
 	if (err == KP_OK) {
 		err = parse(kp_buf_str(&text), record);
+		record->has_new_ports = false;
 		if (err == KP_OK)
 			*ret = *record;
 		else
@@ -145,11 +147,11 @@ kp_err record_read(const char *path, struct record *ret, struct kp_why *why)
 	return err;
 }
 
-kp_err record_write(const char *path, const struct record *record, struct kp_why *why)
+kp_err record_write(const char *path, struct record *record, struct kp_why *why)
 {
 	struct kp_buf text = {0};
 	struct fields f;
-	map_fields(&f, (struct record *)record);
+	map_fields(&f, record);
 	for (size_t i = 0; i < sizeof(f.numbers) / sizeof(*f.numbers); i++)
 		kp_buf_printf(&text, "%s=%" PRId64 "\n", f.numbers[i].key, *f.numbers[i].value);
 	for (size_t i = 0; i < sizeof(f.texts) / sizeof(*f.texts); i++)
@@ -160,7 +162,10 @@ kp_err record_write(const char *path, const struct record *record, struct kp_why
 	kp_buf_printf(&text, "end\n");
 	kp_err err = text.err;
 	if (err == KP_OK)
-		err = kp_file_replace(path, kp_buf_bytes(&text), 0644, why);
+		err = (record->has_new_ports ? kp_file_replace
+		                             : kp_file_swap)(path, kp_buf_bytes(&text), 0644, why);
+	if (err == KP_OK)
+		record->has_new_ports = false;
 	kp_buf_fini(&text);
 	return err;
 }

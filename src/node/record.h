@@ -31,11 +31,14 @@ struct record {
 	int admin_port;
 	struct record_port ports[RECORD_PORTS_MAX]; // that we picked, kept for ever
 	size_t port_count;
+	bool has_new_ports; // that no disk knows yet
 };
 
 // record_read reads a record. NOTFOUND: there is none. CORRUPT: it cannot be read.
 kp_err record_read(const char *path, struct record *ret, struct kp_why *why);
-kp_err record_write(const char *path, const struct record *record, struct kp_why *why);
+// record_write keeps a record. It is flushed to disk only if it has new ports: all else means
+// nothing once the machine has crashed.
+kp_err record_write(const char *path, struct record *record, struct kp_why *why);
 
 // record_port returns the port kept for an adapter, or 0; record_set_port keeps one.
 int record_port(const struct record *record, struct kp_str adapter);

@@ -192,9 +192,9 @@ static kp_err write_config(struct starting *s)
 	kp_err err = config_print(&input, &text, s->why);
 	kp_cleanup(kp_freep) char *old = kp_file_path("%s.bak", s->conf);
 	if (err == KP_OK && old && kp_file_exists(s->conf))
-		kp_file_rename(s->conf, old, NULL);
+		kp_file_copy(s->conf, old, NULL);
 	if (err == KP_OK)
-		err = kp_file_replace(s->conf, kp_buf_bytes(&text), 0644, s->why);
+		err = kp_file_swap(s->conf, kp_buf_bytes(&text), 0644, s->why);
 	kp_buf_fini(&text);
 	return err;
 }

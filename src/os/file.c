@@ -181,25 +181,36 @@ static kp_err sync_parent(const char *path, struct kp_why *why)
 	return KP_OK;
 }
 
-static bool write_new(const char *path, struct kp_bytes content, unsigned mode)
+static bool write_new(const char *path, struct kp_bytes content, unsigned mode, bool flush)
 {
 	kp_cleanup(closep) int fd =
 	        open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
 	return fd >= 0 && fchmod(fd, mode) == 0 && write_all(fd, content.ptr, content.len) &&
-	       fsync(fd) == 0;
+	       (!flush || fsync(fd) == 0);
 }
 
-kp_err kp_file_replace(const char *path, struct kp_bytes content, unsigned mode, struct kp_why *why)
+static kp_err replace(const char *path, struct kp_bytes content, unsigned mode, bool flush,
+                      struct kp_why *why)
 {
 	kp_cleanup(kp_freep) char *temporary = kp_file_path("%s.new", path);
 	if (!temporary)
 		return KP_ERR_NOMEM;
-	if (!write_new(temporary, content, mode) || rename(temporary, path) < 0) {
+	if (!write_new(temporary, content, mode, flush) || rename(temporary, path) < 0) {
 		kp_err err = fail(why, "write", path);
 		unlink(temporary);
 		return err;
 	}
-	return sync_parent(path, why);
+	return flush ? sync_parent(path, why) : KP_OK;
+}
+
+kp_err kp_file_replace(const char *path, struct kp_bytes content, unsigned mode, struct kp_why *why)
+{
+	return replace(path, content, mode, true, why);
+}
+
+kp_err kp_file_swap(const char *path, struct kp_bytes content, unsigned mode, struct kp_why *why)
+{
+	return replace(path, content, mode, false, why);
 }
 
 kp_err kp_file_write_at(const char *path, int64_t offset, struct kp_bytes content,
@@ -219,7 +230,7 @@ kp_err kp_file_link_replace(const char *path, const char *target, struct kp_why 
 	unlink(temporary);
 	if (symlink(target, temporary) < 0 || rename(temporary, path) < 0)
 		return fail(why, "link", path);
-	return sync_parent(path, why);
+	return KP_OK;
 }
 
 kp_err kp_file_read_link(const char *path, char **ret)

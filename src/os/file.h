@@ -23,12 +23,16 @@ kp_err kp_file_read_at(const char *path, int64_t offset, size_t size_max, struct
 kp_err kp_file_replace(const char *path, struct kp_bytes content, unsigned mode,
                        struct kp_why *why);
 
+// kp_file_swap is kp_file_replace without the flush: nobody ever reads half of it, but after a
+// crash of the machine the old, the new or an empty file may be there. Tens of milliseconds faster.
+kp_err kp_file_swap(const char *path, struct kp_bytes content, unsigned mode, struct kp_why *why);
+
 // kp_file_write_at writes at `offset`, making the file when there is none; not flushed to disk.
 kp_err kp_file_write_at(const char *path, int64_t offset, struct kp_bytes content,
                         struct kp_why *why);
 
 // kp_file_link_replace makes `path` a symbolic link to `target`, replacing the one that is there by
-// one rename.
+// one rename; not flushed to disk.
 kp_err kp_file_link_replace(const char *path, const char *target, struct kp_why *why);
 
 // kp_file_read_link returns where a symbolic link points. NOTFOUND: there is no such link.
