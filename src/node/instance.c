@@ -7,10 +7,16 @@
 #include "base/try.h"
 #include "node/config.h"
 #include "os/clock.h"
+#include "os/daemon.h"
 #include "os/file.h"
+#include "os/wait.h"
 
 #include <signal.h>
 #include <stdio.h>
+
+enum {
+	NEWBORN_ROUNDS_MAX = 10000, // of a millisecond
+};
 
 bool instance_id_is_valid(struct kp_str id)
 {
@@ -127,6 +133,23 @@ static void on_found(void *arg, const struct kp_proc_info *info, struct kp_str v
 	search->start_time = info->start_time;
 }
 
+// wait_for_newborn waits until no child of a killed agent is on its way to become the server: until
+// then its environment does not tell whose it is. See spawn_locked.
+static void wait_for_newborn(struct instance *instance)
+{
+	kp_cleanup(kp_freep) char *path = kp_file_path("%s/lock", instance->dir);
+	int lock;
+	for (int round = 0; path && round < NEWBORN_ROUNDS_MAX; round++) {
+		kp_err err = kp_daemon_lock(path, &lock, NULL);
+		if (err == KP_OK)
+			kp_daemon_unlock(lock);
+		if (err != KP_ERR_BUSY)
+			return;
+		if (kp_sleep_until(instance->owner->loop, kp_clock_ns() + KP_NS_PER_MS) != KP_OK)
+			return;
+	}
+}
+
 // find_process takes hold of what the record tells of: by pid, or after a crash by its token.
 static bool find_process(struct instance *instance)
 {
@@ -136,6 +159,7 @@ static bool find_process(struct instance *instance)
 		return false;
 	if (record->pid)
 		return kp_proc_open(record->pid, record->start_time, &instance->proc) == KP_OK;
+	wait_for_newborn(instance);
 	snprintf(value, sizeof(value), "%s/%s", instance->id, record->token);
 	struct search search = {.value = kp_str(value)};
 	kp_proc_find_env("KIPP_INSTANCE", on_found, &search);
@@ -287,7 +311,7 @@ void instance_unwish(struct instance *instance, int64_t now_ns)
 // forget removes what is kept but for the server's own data and its logs.
 static void forget(struct instance *instance)
 {
-	static const char *const names[] = {"state", "bin", "conf"};
+	static const char *const names[] = {"state", "bin", "conf", "lock"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		kp_cleanup(kp_freep) char *path = kp_file_path("%s/%s", instance->dir, names[i]);
 		if (path)

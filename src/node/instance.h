@@ -72,7 +72,7 @@ kp_err instance_new(const struct instance_owner *owner, struct kp_str id, struct
 // instance_free lets go; a process runs on. NULL is fine.
 void instance_free(struct instance *instance);
 
-// instance_load reads the record and takes hold of the process if it runs.
+// instance_load reads the record and takes hold of the process if it runs. On a fiber: it may wait.
 void instance_load(struct instance *instance, int64_t now_ns);
 
 // instance_wish says what should be; everything is copied. NOMEM is its only error.

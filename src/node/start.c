@@ -7,6 +7,7 @@
 #include "node/launch.h"
 #include "node/output.h"
 #include "os/clock.h"
+#include "os/daemon.h"
 #include "os/file.h"
 #include "os/rand.h"
 #include "os/sock.h"
@@ -223,7 +224,10 @@ static kp_err write_record_for_start(struct starting *s, const char *path)
 	return record_write(path, record, s->why);
 }
 
-static kp_err spawn(struct starting *s)
+// spawn_locked starts the process while the lock of the instance's directory is held. A child that
+// has not become the server yet shares the lock, so that an agent which follows us when we are
+// killed right here knows that there is one.
+static kp_err spawn_locked(struct starting *s)
 {
 	struct instance *instance = s->instance;
 	const struct kipp_Server *server = &instance->wish.server;
@@ -263,6 +267,18 @@ static kp_err spawn(struct starting *s)
 	// Should this fail, the token still leads to the process.
 	record_write(state, &instance->record, NULL);
 	return KP_OK;
+}
+
+static kp_err spawn(struct starting *s)
+{
+	int lock;
+	const char *path = kp_arena_format(s->arena, "%s/lock", s->instance->dir).ptr;
+	if (!path)
+		return KP_ERR_NOMEM;
+	KP_TRY(kp_daemon_lock(path, &lock, s->why));
+	kp_err err = spawn_locked(s);
+	kp_daemon_unlock(lock);
+	return err;
 }
 
 static kp_err start(struct starting *s)
