@@ -194,6 +194,7 @@ void instance_load(struct instance *instance, int64_t now_ns)
 	kp_proc_close(&instance->proc);
 	if (!instance->record.token[0])
 		return;
+	instance->supervise.has_failed = true;
 	instance->owner->ops->tell(instance->owner->arg, instance, "instance.ended", 1,
 	                           "ended while the agent was away; how is unknown");
 	if (strcmp(instance->record.boot, instance->owner->boot) != 0)
@@ -349,7 +350,6 @@ static void tell_state(struct instance *instance, const struct supervise_action 
 // start answers with the event of how it went.
 static void start(struct instance *instance, struct kp_why *why, struct supervise_event *ret)
 {
-	bool is_again = instance->record.started_ms != 0;
 	kp_err err = instance_start(instance, why);
 	if (err == KP_OK)
 		err = watch_process(instance);
@@ -362,8 +362,6 @@ static void start(struct instance *instance, struct kp_why *why, struct supervis
 		*ret = (struct supervise_event){.kind = SUPERVISE_SPAWN_FAILED, .text = why->text};
 		return;
 	}
-	if (is_again)
-		instance->record.restarts = ++instance->supervise.restarts;
 	*ret = (struct supervise_event){.kind = SUPERVISE_SPAWNED, .pid = instance->proc.pid};
 }
 

@@ -56,12 +56,13 @@ static bool is_free(struct starting *s, struct kp_str host, int port, bool is_ud
 	return !owner->ops->is_port_taken(owner->arg, port) && can_bind(host, port, is_udp);
 }
 
-// pick_port looks from a place that the instance's and the adapter's names give, so that a lost
-// record mostly leads to the same port.
+// pick_port looks from a place that the agent's directory and the names of instance and adapter
+// give: a lost record mostly leads to the same port, and two agents of one machine look at others.
 static int pick_port(struct starting *s, struct kp_str adapter, struct kp_str host, bool is_udp,
                      int first, int count)
 {
-	uint64_t seed = kp_hash(s->instance->id, strlen(s->instance->id), 0);
+	const char *dir = s->instance->dir; // ends with the instance's id
+	uint64_t seed = kp_hash(dir, strlen(dir), 0);
 	int start = (int)(kp_hash(adapter.ptr, adapter.len, seed) % (uint64_t)count);
 	for (int i = 0; i < count; i++) {
 		int port = first + (start + i) % count;
@@ -219,6 +220,7 @@ static kp_err write_record_for_start(struct starting *s, const char *path)
 	record->running = instance->supervise.running;
 	memcpy(record->boot, instance->owner->boot, sizeof(record->boot));
 	record->started_ms = kp_clock_wall_ms();
+	record->restarts = instance->supervise.restarts;
 	snprintf(record->version, sizeof(record->version), "%.*s",
 	         KP_STR_ARG(instance->wish.server.version));
 	return record_write(path, record, s->why);

@@ -112,10 +112,12 @@ static void on_wished(struct supervise *s, const struct supervise_wish *wish, in
 {
 	if (s->is_wished && is_same_wish(&s->wish, wish))
 		return;
+	bool was_wished = s->is_wished;
 	s->is_wished = true;
 	if (strcmp(s->wish.package, wish->package) != 0 || s->package == SUPERVISE_PACKAGE_REFUSED)
 		s->package = SUPERVISE_PACKAGE_ABSENT;
 	s->wish = *wish;
+	s->has_failed &= !was_wished;
 	s->is_forgotten = false;
 	forget_trouble(s, now_ns);
 }
@@ -233,6 +235,7 @@ static void after_failure(struct supervise *s, bool was_healthy, int64_t now_ns,
 {
 	if (was_healthy)
 		forget_trouble(s, now_ns);
+	s->has_failed = true;
 	bool is_wanted = s->wish.must_run && !s->wish.is_removed;
 	if (is_wanted && has_started_too_often(s)) {
 		pause_starts(s, now_ns, actions, text);
@@ -325,6 +328,8 @@ static void start(struct supervise *s, int64_t now_ns, struct supervise_actions 
 	if (s->starts_count >= 2 * SUPERVISE_STARTS_MAX)
 		s->starts_count -= SUPERVISE_STARTS_MAX;
 	s->running = s->wish;
+	s->restarts += s->has_failed;
+	s->has_failed = false;
 	enter(s, SUPERVISE_PHASE_SPAWN, now_ns);
 	add(actions, SUPERVISE_SPAWN);
 }

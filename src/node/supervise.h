@@ -145,8 +145,9 @@ struct supervise {
 	int64_t phase_ns; // since when
 	int pid;
 	enum supervise_cause cause;
-	bool can_ask; // has an admin port
-	int64_t restarts;
+	bool can_ask;     // has an admin port
+	int64_t restarts; // starts that followed a failure
+	bool has_failed;  // the next start is one of them
 
 	enum supervise_package package; // where wish.package is
 	int64_t fetch_again_ns;
