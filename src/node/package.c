@@ -83,26 +83,33 @@ static kp_err refuse(struct unpacking *u, kp_err err, const char *format, ...)
 	return kp_why_set(u->why, err, "package refused: %s", text);
 }
 
-// strip_top finds what is below the top folder; *ret is "" for the folder itself.
-static kp_err strip_top(struct unpacking *u, const char *path, const char **ret)
+static const char *refuse_path(struct unpacking *u, const char *path, const char *reason)
+{
+	refuse(u, KP_ERR_INVALID, "'%.200s' %s", path, reason);
+	return NULL;
+}
+
+// strip_top returns what is below the top folder, "" for the folder itself; NULL: refused, INVALID.
+static const char *strip_top(struct unpacking *u, const char *path)
 {
 	if (path[0] == '/')
-		return refuse(u, KP_ERR_INVALID, "'%.200s' is an absolute path", path);
+		return refuse_path(u, path, "is an absolute path");
 	while (path[0] == '.' && path[1] == '/')
 		path += 1 + strspn(path + 1, "/");
 	if (strcmp(path, ".") == 0)
 		path = "";
 	if (path[0] && !kp_root_path_is_safe(path))
-		return refuse(u, KP_ERR_INVALID, "'%.200s' leads out of the package", path);
+		return refuse_path(u, path, "leads out of the package");
 	size_t top_len = strcspn(path, "/");
-	if (path[0] && (top_len != strlen(u->name) || memcmp(path, u->name, top_len) != 0))
-		return refuse(u, KP_ERR_INVALID,
-		              "it holds '%.200s', but all its files must be in one top folder "
-		              "named after the server, '%s/'",
-		              path, u->name);
+	if (path[0] && (top_len != strlen(u->name) || memcmp(path, u->name, top_len) != 0)) {
+		refuse(u, KP_ERR_INVALID,
+		       "it holds '%.200s', but all its files must be in one top folder "
+		       "named after the server, '%s/'",
+		       path, u->name);
+		return NULL;
+	}
 	path += top_len;
-	*ret = path + strspn(path, "/");
-	return KP_OK;
+	return path + strspn(path, "/");
 }
 
 static kp_err check_size(struct unpacking *u, int64_t more)
@@ -144,7 +151,7 @@ static kp_err copy_content(struct unpacking *u, int fd)
 
 static kp_err put_file(struct unpacking *u, struct archive_entry *entry, const char *path)
 {
-	int fd;
+	int fd = -1;
 	KP_TRY(kp_root_create(&u->root, path, &fd, u->why));
 	kp_err err = copy_content(u, fd);
 	unsigned mode = archive_entry_perm(entry) & 0111 ? 0755 : 0644;
@@ -155,8 +162,9 @@ static kp_err put_file(struct unpacking *u, struct archive_entry *entry, const c
 
 static kp_err put_hardlink(struct unpacking *u, const char *path, const char *target)
 {
-	const char *existing;
-	KP_TRY(strip_top(u, target, &existing));
+	const char *existing = strip_top(u, target);
+	if (!existing)
+		return KP_ERR_INVALID;
 	if (kp_root_hardlink(&u->root, path, existing, NULL) != KP_OK)
 		return refuse(u, KP_ERR_INVALID, "the link '%.100s' -> '%.100s' leads nowhere",
 		              path, target);
@@ -175,13 +183,14 @@ static kp_err put_symlink(struct unpacking *u, const char *path, const char *tar
 static kp_err put_entry(struct unpacking *u, struct archive_entry *entry)
 {
 	const char *full = archive_entry_pathname(entry);
-	const char *path;
 	if (!full)
 		return refuse(u, KP_ERR_INVALID, "a file's name cannot be read");
 	if (++u->files > u->limits->files_max)
 		return refuse(u, KP_ERR_LIMIT, "it holds more than %lld files",
 		              (long long)u->limits->files_max);
-	KP_TRY(strip_top(u, full, &path));
+	const char *path = strip_top(u, full);
+	if (!path)
+		return KP_ERR_INVALID;
 	mode_t type = archive_entry_filetype(entry);
 	const char *hardlink = archive_entry_hardlink(entry);
 	if (path[0] == '\0') {
@@ -228,7 +237,7 @@ static kp_err put_archive(struct unpacking *u, const char *path)
 // put_executable copies a bare executable under the server's name.
 static kp_err put_executable(struct unpacking *u, const char *path)
 {
-	int fd;
+	int fd = -1;
 	KP_TRY(check_size(u, u->packed_size));
 	KP_TRY(kp_root_create(&u->root, u->name, &fd, u->why));
 	struct kp_buf block = {.data = NULL};
