@@ -63,21 +63,25 @@ static void put(struct place *place, const char *name, unsigned mode)
 // plan returns the command line with the package's place as "@", or the reason why there is none.
 static const char *plan(struct place *place)
 {
-	char *to = place->line;
+	struct kp_buf line = {0};
 	if (launch_plan(&place->input, place->arena, &place->launch, &place->why) != KP_OK)
 		return place->why.text;
-	*to = '\0';
 	for (const char *const *word = place->launch.argv; *word; word++) {
-		to += sprintf(to, "%s", word == place->launch.argv ? "" : " ");
+		if (word != place->launch.argv)
+			kp_buf_append_byte(&line, ' ');
 		for (const char *at = *word; *at;) {
 			if (strncmp(at, place->path, strlen(place->path)) == 0) {
-				to += sprintf(to, "@");
+				kp_buf_append_byte(&line, '@');
 				at += strlen(place->path);
 			} else {
-				to += sprintf(to, "%c", *at++);
+				kp_buf_append_byte(&line, (uint8_t)*at++);
 			}
 		}
 	}
+	assert_int_equal(line.err, KP_OK);
+	snprintf(place->line, sizeof(place->line), "%.*s", KP_STR_ARG(kp_buf_str(&line)));
+	assert_int_equal(strlen(place->line), line.len);
+	kp_buf_fini(&line);
 	return place->line;
 }
 
