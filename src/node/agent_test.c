@@ -2,6 +2,7 @@
 //
 // This program is three: the tests, an agent in a process of its own (--agent DIR CONTROLLER), and
 // the server that agents run (--config=FILE), which sends heartbeats and can be asked to stop.
+#include "base/assert.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "interfaces/admin.h"
@@ -183,11 +184,18 @@ struct world {
 	size_t line_count;
 };
 
+static struct world *world_of(const struct kp_call *call)
+{
+	struct world *world = kp_call_user(call);
+	kp_assert(world);
+	return world;
+}
+
 static int32_t on_report(struct kp_call *call, const struct kipp_NodeInfo *node,
                          struct kp_str boot_id, struct kipp_Status_list statuses,
                          struct kp_str *why)
 {
-	struct world *world = kp_call_user(call);
+	struct world *world = world_of(call);
 	pthread_mutex_lock(&world->lock);
 	memset(world->seen, 0, sizeof(world->seen));
 	world->seen_count = (int)statuses.len;
@@ -237,7 +245,7 @@ static void fill_instance(struct world *world, struct kp_call *call, int number,
 static int32_t on_watch(struct kp_call *call, struct kp_str node, int64_t revision, int32_t wait_ms,
                         int64_t *new_revision, struct kipp_Instance_list *instances)
 {
-	struct world *world = kp_call_user(call);
+	struct world *world = world_of(call);
 	for (int waited_ms = 0; waited_ms < wait_ms; waited_ms += 10) {
 		pthread_mutex_lock(&world->lock);
 		bool is_same = world->revision == revision;
@@ -258,7 +266,7 @@ static int32_t on_watch(struct kp_call *call, struct kp_str node, int64_t revisi
 static int32_t on_get_package(struct kp_call *call, struct kp_str hash, int64_t offset,
                               struct kp_bytes *part, int64_t *size, struct kp_str *why)
 {
-	struct world *world = kp_call_user(call);
+	struct world *world = world_of(call);
 	struct kp_buf bytes = {0};
 	struct kp_file_info info;
 	*why = kp_str("no such package");
@@ -276,7 +284,7 @@ static int32_t on_get_package(struct kp_call *call, struct kp_str hash, int64_t 
 
 static int32_t on_add_events(struct kp_call *call, struct kipp_Event_list events)
 {
-	struct world *world = kp_call_user(call);
+	struct world *world = world_of(call);
 	pthread_mutex_lock(&world->lock);
 	for (size_t i = 0; i < events.len && world->line_count < LINES_MAX; i++)
 		world->lines[world->line_count++] = kp_file_path(
