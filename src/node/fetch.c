@@ -9,6 +9,7 @@
 #include "os/file.h"
 #include "rpc/background.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 enum {
@@ -49,13 +50,13 @@ static kp_err check_space(struct fetch *fetch, int64_t size)
 	int64_t space;
 	if (kp_file_free_space(fetch->packages, &space) != KP_OK)
 		return KP_OK;
-	if (size > INT64_MAX / SPACE_FACTOR || space < size * SPACE_FACTOR)
-		return kp_why_set(&fetch->why, KP_ERR_NOSPACE,
-		                  "no room for the package: %lld MiB are free in %s, and it takes "
-		                  "about %lld",
-		                  (long long)(space >> 20), fetch->packages,
-		                  (long long)(size / (1 << 20) * SPACE_FACTOR));
-	return KP_OK;
+	int64_t need = size > INT64_MAX / SPACE_FACTOR ? INT64_MAX : size * SPACE_FACTOR;
+	if (space >= need)
+		return KP_OK;
+	return kp_why_set(&fetch->why, KP_ERR_NOSPACE,
+	                  "no room for the package: %" PRId64 " MiB are free in %s, and it takes "
+	                  "about %" PRId64,
+	                  space >> 20, fetch->packages, need >> 20);
 }
 
 // get_part asks for the part at *offset and moves it on.

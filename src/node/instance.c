@@ -405,16 +405,15 @@ static bool perform(struct instance *instance, const struct supervise_action *ac
 void instance_step(struct instance *instance, const struct supervise_event *event, int64_t now_ns)
 {
 	struct supervise_event next = *event;
+	struct supervise_actions *actions = &instance->actions;
 	struct kp_why why;
 	bool has_next = true;
-	struct supervise_actions *actions = kp_new(struct supervise_actions);
-	while (actions && has_next) {
+	while (has_next) {
 		has_next = false;
 		supervise_step(&instance->supervise, &next, now_ns, actions);
 		for (size_t i = 0; i < actions->count; i++)
 			has_next |= perform(instance, &actions->items[i], &why, &next);
 	}
-	kp_free(actions);
 }
 
 int instance_adapter_index(const struct instance *instance, struct kp_str name)

@@ -58,6 +58,7 @@ struct instance {
 	struct kp_arena *arena; // owned; of `wish`
 	struct kipp_Instance wish;
 	struct supervise supervise;
+	struct supervise_actions actions; // of the step at hand; here, so that no step can fail
 	struct record record;
 	struct kp_proc proc;
 	struct kp_watch *watch; // owned; of the process's end

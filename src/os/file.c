@@ -24,8 +24,6 @@ enum {
 kp_err kp_file_error(int number)
 {
 	switch (number) {
-	case 0:
-		return KP_OK;
 	case ENOMEM:
 		return KP_ERR_NOMEM;
 	case ENOENT:

@@ -7,7 +7,7 @@
 
 #include "kipp/buf.h"
 
-// kp_file_error turns an errno into the framework's outcome.
+// kp_file_error turns the errno of a failure into the framework's outcome; never OK.
 kp_err kp_file_error(int number);
 
 // kp_file_read appends the whole file to `out`. NOTFOUND: there is none. LIMIT: it is larger than
