@@ -627,7 +627,7 @@ static void spawn_agent(struct world *world, struct kp_proc *ret)
 	assert_int_equal(kp_proc_spawn(&options, ret, NULL), KP_OK);
 }
 
-static void end_agent(struct kp_proc *proc, int number)
+static void end_process(struct kp_proc *proc, int number)
 {
 	struct kp_proc_exit exit;
 	kp_proc_signal(proc, number);
@@ -673,7 +673,7 @@ static void agent_killed_at_any_point_starts_nothing_twice(void **state)
 		struct kp_proc proc;
 		spawn_agent(world, &proc);
 		sleep_ms(rand_r(&seed) % (round % 2 ? 60 : 250));
-		end_agent(&proc, SIGKILL);
+		end_process(&proc, SIGKILL);
 		for (int i = 1; i <= INSTANCES; i++)
 			assert_true(count_processes(world, i) <= 1);
 		if (rand_r(&seed) % 4 == 0) {
@@ -694,10 +694,12 @@ static void agent_leaves_its_servers_running_and_finds_them_again(void **state)
 	wait_for(world, "all active", are_active, INSTANCES);
 	for (int i = 0; i < INSTANCES; i++)
 		pids[i] = world->seen[i].pid;
-	end_agent(&proc, SIGTERM);
+	end_process(&proc, SIGTERM);
 	for (int i = 0; i < INSTANCES; i++)
 		assert_int_equal(count_processes(world, i + 1), 1);
-	kill(pids[1], SIGKILL);
+	struct kp_proc server;
+	assert_int_equal(kp_proc_open(pids[1], 0, &server), KP_OK);
+	end_process(&server, SIGKILL);
 	finish(world);
 	assert_int_equal(world->seen[0].pid, pids[0]);
 	assert_int_not_equal(world->seen[1].pid, pids[1]);
@@ -711,13 +713,13 @@ static void agent_starts_without_a_controller(void **state)
 	struct kp_proc proc;
 	spawn_agent(world, &proc);
 	wait_for(world, "all active", are_active, INSTANCES);
-	end_agent(&proc, SIGKILL);
+	end_process(&proc, SIGKILL);
 	stop_controller(world);
 	for (int i = 0; i < INSTANCES; i++)
 		kill(world->seen[i].pid, SIGKILL);
 	spawn_agent(world, &proc);
 	settles(world);
-	end_agent(&proc, SIGTERM);
+	end_process(&proc, SIGTERM);
 	start_controller(world);
 	finish(world);
 }
