@@ -5,10 +5,10 @@ BUILD := build
 PREFIX ?= /usr/local
 SANITIZE = --buildtype=debugoptimized -Db_lundef=false -Db_sanitize
 comma := ,
-# build makes the directory $(1), configured once with meson's options $(2).
+# build makes the directory $(1), configured once with meson's options $(2): all of it, or the targets $(3).
 build = mkdir -p $(BUILD); test -f $(1)/build.ninja || meson setup $(2) $(1) >$(BUILD)/setup.log 2>&1 || \
 	{ cat $(BUILD)/setup.log; echo "cannot configure $(1); 'make deps' installs what is missing"; exit 1; } >&2; \
-	ninja -C $(1)
+	ninja -C $(1) $(3)
 
 .PHONY: all deps run test bench asan tsan fuzz format lint install clean help
 
@@ -51,7 +51,7 @@ build-asan:
 build-tsan:
 	@$(call build,$(BUILD)/tsan,$(SANITIZE)=thread)
 build-fuzz:
-	@export CC=clang; $(call build,$(BUILD)/fuzz,$(SANITIZE)=address$(comma)undefined -Dfuzz=true)
+	@export CC=clang; $(call build,$(BUILD)/fuzz,$(SANITIZE)=address$(comma)undefined -Dfuzz=true,fuzzers)
 build-clang:
 	@export CC=clang; $(call build,$(BUILD)/clang,--buildtype=debugoptimized)
 
