@@ -179,6 +179,7 @@ struct world {
 	char package[65];
 	const char *mode;
 	struct seen seen[INSTANCES];
+	struct seen then[INSTANCES]; // when the last wait ended; the test's alone
 	int seen_count;
 	char *lines[LINES_MAX]; // owned; events
 	size_t line_count;
@@ -243,9 +244,11 @@ static void fill_instance(struct world *world, struct kp_call *call, int number,
 }
 
 static int32_t on_watch(struct kp_call *call, struct kp_str node, int64_t revision, int32_t wait_ms,
-                        int64_t *new_revision, struct kipp_Instance_list *instances)
+                        int64_t *new_revision, struct kipp_Instance_list *instances,
+                        struct kp_str *cluster)
 {
 	struct world *world = world_of(call);
+	*cluster = kp_str("cluster-1");
 	for (int waited_ms = 0; waited_ms < wait_ms; waited_ms += 10) {
 		pthread_mutex_lock(&world->lock);
 		bool is_same = world->revision == revision;
@@ -272,8 +275,11 @@ static int32_t on_get_package(struct kp_call *call, struct kp_str hash, int64_t 
 	*why = kp_str("no such package");
 	*part = (struct kp_bytes){0};
 	*size = 0;
-	if (kp_file_stat(world->archive, true, &info) != KP_OK ||
-	    kp_file_read_at(world->archive, offset, 256 << 10, &bytes, NULL) != KP_OK)
+	pthread_mutex_lock(&world->lock);
+	bool is_there = kp_file_stat(world->archive, true, &info) == KP_OK &&
+	                kp_file_read_at(world->archive, offset, 256 << 10, &bytes, NULL) == KP_OK;
+	pthread_mutex_unlock(&world->lock);
+	if (!is_there)
 		return kipp_Outcome_NotFound;
 	struct kp_str copy = kp_call_str(call, kp_buf_str(&bytes));
 	kp_buf_fini(&bytes);
@@ -348,14 +354,20 @@ static void wait_for(struct world *world, const char *what,
 		failed = pthread_cond_timedwait(&world->changed, &world->lock, &until);
 	if (failed)
 		print_story(world);
+	memcpy(world->then, world->seen, sizeof(world->then));
 	pthread_mutex_unlock(&world->lock);
 	if (failed)
 		fail_msg("waited in vain: %s", what);
 }
 
-static void change(struct world *world)
+// What should be is changed between begin_change and end_change.
+static void begin_change(struct world *world)
 {
 	pthread_mutex_lock(&world->lock);
+}
+
+static void end_change(struct world *world)
+{
 	world->revision++;
 	pthread_mutex_unlock(&world->lock);
 }
@@ -482,17 +494,19 @@ static void agent_runs_what_it_is_told(void **state)
 	wait_for(world, "all active", are_active, INSTANCES);
 	for (int i = 0; i < INSTANCES; i++) {
 		assert_int_equal(count_processes(world, i + 1), 1);
-		assert_string_equal(world->seen[i].package, world->hash);
-		assert_null(strstr(world->seen[i].endpoint, "-p 0 "));
-		assert_int_equal(world->seen[i].restarts, 0);
+		assert_string_equal(world->then[i].package, world->hash);
+		assert_null(strstr(world->then[i].endpoint, "-p 0 "));
+		assert_int_equal(world->then[i].restarts, 0);
 	}
-	assert_string_not_equal(world->seen[0].endpoint, world->seen[1].endpoint);
+	assert_string_not_equal(world->then[0].endpoint, world->then[1].endpoint);
+	begin_change(world);
 	world->instances = 1;
-	change(world);
+	end_change(world);
 	wait_for(world, "one is left", are_active, 1);
 	assert_int_equal(count_processes(world, 2), 0);
+	begin_change(world);
 	world->instances = 0;
-	change(world);
+	end_change(world);
 	wait_for(world, "none is left", is_empty, 0);
 }
 
@@ -502,12 +516,12 @@ static void agent_restarts_what_was_killed(void **state)
 	char endpoint[128];
 	start_agent(world);
 	wait_for(world, "all active", are_active, INSTANCES);
-	int pid = world->seen[0].pid;
-	memcpy(endpoint, world->seen[0].endpoint, sizeof(endpoint));
+	int pid = world->then[0].pid;
+	memcpy(endpoint, world->then[0].endpoint, sizeof(endpoint));
 	kill(pid, SIGKILL);
 	wait_for(world, "another one", is_first_pid_other, pid);
-	assert_int_equal(world->seen[0].restarts, 1);
-	assert_string_equal(world->seen[0].endpoint, endpoint);
+	assert_int_equal(world->then[0].restarts, 1);
+	assert_string_equal(world->then[0].endpoint, endpoint);
 	wait_for(world, "the event", has_line,
 	         (intptr_t) "killed by signal 9 (Killed); starts again");
 }
@@ -518,7 +532,7 @@ static void agent_replaces_what_is_frozen(void **state)
 	world->instances = 1;
 	start_agent(world);
 	wait_for(world, "active", are_active, 1);
-	int pid = world->seen[0].pid;
+	int pid = world->then[0].pid;
 	kill(pid, SIGSTOP);
 	wait_for(world, "another one", is_first_pid_other, pid);
 	wait_for(world, "evidence", has_line, (intptr_t) "is stopped by a signal (T)");
@@ -530,18 +544,21 @@ static void agent_stops_and_starts_as_wished(void **state)
 	world->instances = 1;
 	start_agent(world);
 	wait_for(world, "active", are_active, 1);
-	int pid = world->seen[0].pid;
+	int pid = world->then[0].pid;
+	begin_change(world);
 	world->must_run = false;
-	change(world);
+	end_change(world);
 	wait_for(world, "stopped", is_first_in, kipp_State_Stopped);
 	assert_int_equal(count_processes(world, 1), 0);
 	wait_for(world, "politely", has_line, (intptr_t) "stopped as asked (exited with code 0)");
+	begin_change(world);
 	world->must_run = true;
-	change(world);
+	end_change(world);
 	wait_for(world, "another one", is_first_pid_other, pid);
-	pid = world->seen[0].pid;
+	pid = world->then[0].pid;
+	begin_change(world);
 	world->restart_count++;
-	change(world);
+	end_change(world);
 	wait_for(world, "yet another one", is_first_pid_other, pid);
 }
 
@@ -553,8 +570,9 @@ static void agent_backs_off_from_what_crashes(void **state)
 	start_agent(world);
 	wait_for(world, "a second failure", has_line,
 	         (intptr_t) "exited with code 3; starts again in 0.2 s");
+	begin_change(world);
 	world->mode = "";
-	change(world);
+	end_change(world);
 	wait_for(world, "active", are_active, 1);
 }
 
@@ -568,10 +586,11 @@ static void agent_refuses_a_bad_package(void **state)
 	assert_int_equal(kp_digest_file(world->archive, world->package, NULL), KP_OK);
 	start_agent(world);
 	wait_for(world, "failed", is_first_in, kipp_State_Failed);
-	assert_non_null(strstr(world->seen[0].reason, "it begins with 'PK'"));
+	assert_non_null(strstr(world->then[0].reason, "it begins with 'PK'"));
+	begin_change(world);
 	snprintf(world->archive, sizeof(world->archive), "%s/gone", world->dir);
 	memset(world->package, 'a', 64);
-	change(world);
+	end_change(world);
 	wait_for(world, "no such package", has_line, (intptr_t) "no such package");
 }
 
@@ -596,7 +615,7 @@ static void agent_gives_logs_and_keeps_its_directory_for_itself(void **state)
 	assert_int_equal(kp_call_open(client, &call), KP_OK);
 	snprintf(object, sizeof(object), "kipp.node.AgentObj@%s", agent_endpoint(world->agent));
 	snprintf(id, sizeof(id), "%s.TestServer.1", world->application);
-	snprintf(expected, sizeof(expected), "hello from %d\n", world->seen[0].pid);
+	snprintf(expected, sizeof(expected), "hello from %d\n", world->then[0].pid);
 	struct kipp_Agent *agent = kipp_Agent_proxy(client, object);
 	struct kp_bytes part;
 	struct kp_str reason;
@@ -677,8 +696,9 @@ static void agent_killed_at_any_point_starts_nothing_twice(void **state)
 		for (int i = 1; i <= INSTANCES; i++)
 			assert_true(count_processes(world, i) <= 1);
 		if (rand_r(&seed) % 4 == 0) {
+			begin_change(world);
 			world->restart_count++;
-			change(world);
+			end_change(world);
 		}
 	}
 	finish(world);
@@ -693,7 +713,7 @@ static void agent_leaves_its_servers_running_and_finds_them_again(void **state)
 	spawn_agent(world, &proc);
 	wait_for(world, "all active", are_active, INSTANCES);
 	for (int i = 0; i < INSTANCES; i++)
-		pids[i] = world->seen[i].pid;
+		pids[i] = world->then[i].pid;
 	end_process(&proc, SIGTERM);
 	for (int i = 0; i < INSTANCES; i++)
 		assert_int_equal(count_processes(world, i + 1), 1);
@@ -701,9 +721,9 @@ static void agent_leaves_its_servers_running_and_finds_them_again(void **state)
 	assert_int_equal(kp_proc_open(pids[1], 0, &server), KP_OK);
 	end_process(&server, SIGKILL);
 	finish(world);
-	assert_int_equal(world->seen[0].pid, pids[0]);
-	assert_int_not_equal(world->seen[1].pid, pids[1]);
-	assert_int_equal(world->seen[2].pid, pids[2]);
+	assert_int_equal(world->then[0].pid, pids[0]);
+	assert_int_not_equal(world->then[1].pid, pids[1]);
+	assert_int_equal(world->then[2].pid, pids[2]);
 	wait_for(world, "the event", has_line, (intptr_t) "ended while the agent was away");
 }
 
@@ -716,7 +736,7 @@ static void agent_starts_without_a_controller(void **state)
 	end_process(&proc, SIGKILL);
 	stop_controller(world);
 	for (int i = 0; i < INSTANCES; i++)
-		kill(world->seen[i].pid, SIGKILL);
+		kill(world->then[i].pid, SIGKILL);
 	spawn_agent(world, &proc);
 	settles(world);
 	end_process(&proc, SIGTERM);

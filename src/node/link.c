@@ -30,13 +30,14 @@ static kp_err watch_once(struct agent *agent, struct kp_call *call)
 {
 	int64_t revision = 0;
 	struct kipp_Instance_list instances = {0};
+	struct kp_str cluster = {0};
 	int32_t ret = 0;
 	struct kipp_Cluster *controller = controller_of(agent);
 	if (!controller)
 		return KP_ERR_NOMEM;
 	kp_call_set_timeout(call, WATCH_WAIT_MS + 5000);
 	kp_err err = kipp_Cluster_watch(controller, call, kp_str(agent->name), agent->revision,
-	                                WATCH_WAIT_MS, &revision, &instances, &ret);
+	                                WATCH_WAIT_MS, &revision, &instances, &cluster, &ret);
 	if (err == KP_OK && ret != kipp_Outcome_Done)
 		err = KP_ERR_SERVER;
 	if (err != KP_OK || revision == agent->revision || agent->is_stopping)
