@@ -19,9 +19,18 @@ struct kp_loop *kp_loop_current(void)
 
 int64_t kp_loop_now(struct kp_loop *loop)
 {
-	if (loop->now_ns == 0)
-		loop->now_ns = kp_clock_ns();
-	return loop->now_ns;
+	if (KP_LIKELY(loop->now_ns != 0))
+		return loop->now_ns;
+	int64_t now_ns = kp_clock_ns();
+	if (loop->is_running) // outside a batch nothing would make the time move on
+		loop->now_ns = now_ns;
+	return now_ns;
+}
+
+int64_t kp_loop_refresh(struct kp_loop *loop)
+{
+	loop->now_ns = 0;
+	return kp_loop_now(loop);
 }
 
 static void run_posted(uv_async_t *wake)
@@ -38,19 +47,31 @@ static void run_posted(uv_async_t *wake)
 	}
 }
 
+// take_all moves what is in a list now to another, so that what comes meanwhile waits for the next
+// round.
+static void take_all(struct kp_list *from, struct kp_list *to)
+{
+	kp_list_init(to);
+	if (kp_list_is_empty(from))
+		return;
+	*to = *from;
+	to->head.next->prev = to->head.prev->next = &to->head;
+	kp_list_init(from);
+}
+
 static void run_ready(struct kp_loop *loop)
 {
 	struct kp_list round;
-	kp_list_init(&round);
-	for (struct kp_link *link; (link = kp_list_pop(&loop->ready)) != NULL;)
-		kp_list_push(&round, link);
+	take_all(&loop->ready, &round);
 	for (struct kp_link *link; (link = kp_list_pop(&round)) != NULL;)
 		kp_fiber_resume(kp_fiber_of_link(link));
 }
 
 static void run_deferred(struct kp_loop *loop)
 {
-	for (struct kp_link *link; (link = kp_list_pop(&loop->deferred)) != NULL;) {
+	struct kp_list round;
+	take_all(&loop->deferred, &round);
+	for (struct kp_link *link; (link = kp_list_pop(&round)) != NULL;) {
 		struct kp_deferred *deferred = KP_CONTAINER(link, struct kp_deferred, link);
 		deferred->run(deferred);
 	}
@@ -158,7 +179,9 @@ static void run(struct kp_loop *loop, uv_run_mode mode)
 {
 	struct kp_loop *outer = current;
 	current = loop;
+	loop->is_running = true;
 	uv_run(&loop->uv, mode);
+	loop->is_running = false;
 	current = outer;
 }
 
@@ -183,8 +206,20 @@ void kp_loop_flush(struct kp_loop *loop)
 {
 	struct kp_loop *outer = current;
 	current = loop;
+	loop->is_running = true;
 	end_batch(loop);
+	loop->is_running = false;
 	current = outer;
+}
+
+void kp_loop_set_private(struct kp_loop *loop)
+{
+	loop->is_private = true;
+}
+
+bool kp_loop_is_private(const struct kp_loop *loop)
+{
+	return loop->is_private;
 }
 
 void kp_loop_stop(struct kp_loop *loop)

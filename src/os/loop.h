@@ -32,8 +32,16 @@ void kp_loop_stop(struct kp_loop *loop);
 // kp_loop_current returns the loop that this thread is running, or NULL.
 struct kp_loop *kp_loop_current(void);
 
-// kp_loop_now is the time of the batch at hand, read at most once per batch.
+// kp_loop_now is the time of the batch at hand, read at most once per batch; outside a batch it is
+// the clock's. kp_loop_refresh reads the clock anew, for what must not be late by what a handler
+// took.
 int64_t kp_loop_now(struct kp_loop *loop);
+int64_t kp_loop_refresh(struct kp_loop *loop);
+
+// kp_loop_set_private marks a loop that only its owner drives and frees: nothing else may settle on
+// it.
+void kp_loop_set_private(struct kp_loop *loop);
+bool kp_loop_is_private(const struct kp_loop *loop);
 
 // kp_task is a message to a loop; it is the poster's memory until `run` is called, which may free
 // it.

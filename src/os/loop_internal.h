@@ -15,6 +15,8 @@ struct kp_loop {
 	uv_idle_t idle; // active while a fiber is left ready at a batch's end
 	int64_t now_ns; // 0: not read in this batch
 	bool is_stopping;
+	bool is_running; // a batch is under way
+	bool is_private;
 
 	struct kp_list ready;    // fibers
 	struct kp_list deferred; // kp_deferred

@@ -226,6 +226,71 @@ static void a_loop_survives_running_out_of_memory(void **state)
 	}
 }
 
+struct again {
+	struct kp_deferred deferred;
+	struct kp_timer timer;
+	struct kp_loop *loop;
+	int runs;
+};
+
+static void run_again(struct kp_deferred *deferred)
+{
+	struct again *again = KP_CONTAINER(deferred, struct again, deferred);
+	again->runs++;
+	kp_loop_defer(again->loop, deferred);
+}
+
+static void stop_again(struct kp_timer *timer)
+{
+	struct again *again = KP_CONTAINER(timer, struct again, timer);
+	kp_loop_undefer(&again->deferred);
+	kp_loop_stop(again->loop);
+}
+
+static void work_that_defers_itself_starves_nobody(void **state)
+{
+	struct kp_loop *loop = new_loop();
+	struct again again = {{.run = run_again}, {.on_timer = stop_again}, loop, 0};
+	assert_int_equal(kp_timer_start(loop, &again.timer, kp_clock_ns() + KP_NS_PER_MS), KP_OK);
+	kp_loop_defer(loop, &again.deferred);
+	kp_loop_run(loop);
+	assert_true(again.runs > 1);
+	kp_loop_free(loop);
+	assert_int_equal(kp_mem_live(), 0);
+}
+
+static void outside_a_batch_time_goes_on(void **state)
+{
+	struct kp_loop *loop = new_loop();
+	int64_t before_ns = kp_loop_now(loop);
+	usleep(1000);
+	assert_true(kp_loop_now(loop) > before_ns);
+	kp_loop_free(loop);
+}
+
+static void suspend_once(void *arg)
+{
+	*(struct kp_fiber **)arg = kp_fiber_current();
+	kp_fiber_suspend();
+}
+
+static void fibers_over_the_limit_are_refused_until_one_ends(void **state)
+{
+	struct kp_fiber_pool *pool = kp_fiber_pool_new(1, 2);
+	struct kp_fiber *fibers[3] = {0};
+	assert_int_equal(kp_fiber_run(pool, suspend_once, &fibers[0]), KP_OK);
+	assert_int_equal(kp_fiber_run(pool, suspend_once, &fibers[1]), KP_OK);
+	assert_int_equal(kp_fiber_run(pool, suspend_once, &fibers[2]), KP_ERR_LIMIT);
+	assert_null(fibers[2]);
+	kp_fiber_resume(fibers[0]);
+	assert_int_equal(kp_fiber_run(pool, suspend_once, &fibers[2]), KP_OK);
+	kp_fiber_resume(fibers[1]);
+	kp_fiber_resume(fibers[2]);
+	assert_int_equal(kp_fiber_pool_live(pool), 0);
+	kp_fiber_pool_free(pool);
+	assert_int_equal(kp_mem_live(), 0);
+}
+
 static void addresses_are_read_and_written(void **state)
 {
 	struct kp_address address;
@@ -241,6 +306,8 @@ static void addresses_are_read_and_written(void **state)
 	assert_int_equal(kp_address_parse("no such host", 1, &address), KP_ERR_INVALID);
 	assert_int_equal(kp_address_resolve("localhost", 7, &address), KP_OK);
 	assert_int_equal(kp_address_port(&address), 7);
+	kp_address_format(&address, text);
+	assert_string_equal(text, "127.0.0.1:7"); // also where ::1 comes first
 }
 
 static void a_port_in_use_is_said_so(void **state)
@@ -263,6 +330,9 @@ int main(void)
 	        cmocka_unit_test(a_fiber_that_never_waits_costs_no_allocation),
 	        cmocka_unit_test(a_watch_may_be_freed_in_its_own_callback),
 	        cmocka_unit_test(a_loop_survives_running_out_of_memory),
+	        cmocka_unit_test(work_that_defers_itself_starves_nobody),
+	        cmocka_unit_test(outside_a_batch_time_goes_on),
+	        cmocka_unit_test(fibers_over_the_limit_are_refused_until_one_ends),
 	        cmocka_unit_test(addresses_are_read_and_written),
 	        cmocka_unit_test(a_port_in_use_is_said_so),
 	};

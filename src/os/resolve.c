@@ -3,9 +3,6 @@
 
 #include "os/loop_internal.h"
 
-#include <netinet/in.h>
-#include <string.h>
-
 struct kp_resolve {
 	uv_getaddrinfo_t request;
 	int port;
@@ -13,23 +10,12 @@ struct kp_resolve {
 	void *arg;
 };
 
-static void set_port(struct kp_address *address, int port)
-{
-	if (address->storage.ss_family == AF_INET6)
-		((struct sockaddr_in6 *)&address->storage)->sin6_port = htons((uint16_t)port);
-	else
-		((struct sockaddr_in *)&address->storage)->sin_port = htons((uint16_t)port);
-}
-
 static void on_addresses(uv_getaddrinfo_t *request, int status, struct addrinfo *found)
 {
 	struct kp_resolve *resolve = request->data;
 	struct kp_address address = {0};
-	if (status == 0 && found) {
-		memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
-		address.len = found->ai_addrlen;
-		set_port(&address, resolve->port);
-	}
+	if (status == 0 && found)
+		kp_address_of_list(found, resolve->port, &address);
 	uv_freeaddrinfo(found);
 	if (resolve->on_resolved)
 		resolve->on_resolved(resolve->arg, address.len ? KP_OK : KP_ERR_NOTFOUND, &address);

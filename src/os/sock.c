@@ -99,6 +99,23 @@ void kp_address_format(const struct kp_address *address, char text[KP_ADDRESS_TE
 	         kp_address_port(address));
 }
 
+void kp_address_of_list(const struct addrinfo *found, int port, struct kp_address *ret)
+{
+	const struct addrinfo *best = found;
+	for (const struct addrinfo *other = found; other; other = other->ai_next)
+		if (other->ai_family == AF_INET) {
+			best = other;
+			break;
+		}
+	struct kp_address address = {.len = best->ai_addrlen};
+	memcpy(&address.storage, best->ai_addr, best->ai_addrlen);
+	if (best->ai_family == AF_INET6)
+		((struct sockaddr_in6 *)&address.storage)->sin6_port = htons((uint16_t)port);
+	else
+		((struct sockaddr_in *)&address.storage)->sin_port = htons((uint16_t)port);
+	*ret = address;
+}
+
 kp_err kp_address_resolve(const char *host, int port, struct kp_address *ret)
 {
 	if (kp_address_parse(host, port, ret) == KP_OK)
@@ -107,14 +124,8 @@ kp_err kp_address_resolve(const char *host, int port, struct kp_address *ret)
 	struct addrinfo *found = NULL;
 	if (getaddrinfo(host, NULL, &hints, &found) != 0 || !found)
 		return KP_ERR_NOTFOUND;
-	struct kp_address address = {.len = found->ai_addrlen};
-	memcpy(&address.storage, found->ai_addr, found->ai_addrlen);
-	if (found->ai_family == AF_INET6)
-		((struct sockaddr_in6 *)&address.storage)->sin6_port = htons((uint16_t)port);
-	else
-		((struct sockaddr_in *)&address.storage)->sin_port = htons((uint16_t)port);
+	kp_address_of_list(found, port, ret);
 	freeaddrinfo(found);
-	*ret = address;
 	return KP_OK;
 }
 

@@ -26,6 +26,10 @@ void kp_address_format(const struct kp_address *address, char text[KP_ADDRESS_TE
 // kp_address_host writes "10.0.0.7".
 void kp_address_host(const struct kp_address *address, char text[KP_ADDRESS_TEXT_MAX]);
 int kp_address_port(const struct kp_address *address);
+// kp_address_of_list takes the first IPv4 address of a look-up's result, or else its first: a name
+// then means the same to a server and to its clients. `found` must not be empty.
+struct addrinfo;
+void kp_address_of_list(const struct addrinfo *found, int port, struct kp_address *ret);
 // kp_address_resolve looks a name up and blocks the thread meanwhile. NOTFOUND: no such host.
 kp_err kp_address_resolve(const char *host, int port, struct kp_address *ret);
 

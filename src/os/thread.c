@@ -44,6 +44,7 @@ void kp_signals_release(void)
 {
 	sigset_t set;
 	fill(&set);
+	signal(SIGHUP, SIG_IGN); // there is nothing left to reload
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 

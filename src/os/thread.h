@@ -14,7 +14,8 @@ kp_err kp_thread_start(pthread_t *ret_thread, void *(*main)(void *arg), void *ar
 void kp_signals_block(void);
 // kp_signals_wait waits for one of them and returns its number.
 int kp_signals_wait(void);
-// kp_signals_release lets them have their ordinary effect again: a second one ends the program.
+// kp_signals_release lets SIGTERM and SIGINT have their ordinary effect again: a second one ends
+// the program. SIGHUP is ignored from now on.
 void kp_signals_release(void);
 // kp_signals_raise sends one to this process.
 void kp_signals_raise(int number);
