@@ -2,7 +2,7 @@
 //
 // A client may be used from many threads. Inside a handler or an asynchronous callback a call
 // suspends its fiber; on a plain thread it drives a private loop of that thread until the answer is
-// there.
+// there. A callback that runs on such a private loop calls only through its own client (STATE).
 #pragma once
 
 #include "kipp/call.h"
@@ -27,8 +27,9 @@ struct kp_client_options {
 KP_API kp_err kp_client_open(const struct kp_client_options *options, struct kp_client **ret,
                              struct kp_why *why);
 
-// kp_client_close ends all connections; calls in flight end with CANCELLED. Only once no other
-// thread uses the client.
+// kp_client_close ends all connections; calls in flight end with CANCELLED, and so do the callbacks
+// of asynchronous ones, before it returns. Only once no other thread uses the client, and not from
+// one of its own callbacks.
 KP_API void kp_client_close(struct kp_client *client);
 
 // kp_client_drive runs this plain thread's loop until no asynchronous call of this client is in

@@ -47,6 +47,19 @@ static void on_frame(struct kp_conn *base, struct kp_bytes packet, struct kp_blo
 	        .adapter = conn->adapter, .conn = conn, .packet = packet, .block = block});
 }
 
+// count and uncount keep the numbers by which connections are limited and spread.
+static void count(struct adapter_loop *adapter)
+{
+	__atomic_fetch_add(&adapter->loop->conn_count, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&adapter->adapter->conn_count, 1, __ATOMIC_RELAXED);
+}
+
+static void uncount(struct adapter_loop *adapter)
+{
+	__atomic_fetch_sub(&adapter->loop->conn_count, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&adapter->adapter->conn_count, 1, __ATOMIC_RELAXED);
+}
+
 static void count_close(struct kp_adapter_stats *stats, enum kp_close_reason reason)
 {
 	switch (reason) {
@@ -84,7 +97,7 @@ static void on_close(struct kp_conn *base, enum kp_close_reason reason)
 	KP_COUNT(stats->connections_open, -1);
 	KP_COUNT(stats->bytes_in, base->received);
 	KP_COUNT(stats->bytes_out, base->written);
-	__atomic_fetch_sub(&loop->conn_count, 1, __ATOMIC_RELAXED);
+	uncount(conn->adapter);
 	kp_list_remove(&conn->link);
 	kp_list_push(&loop->dead, &conn->link);
 	reap_if_done(conn);
@@ -106,6 +119,7 @@ static kp_err add_conn(struct adapter_loop *adapter, int fd, const struct kp_add
 	*conn = (struct server_conn){
 	        .conn = {.ops = &conn_ops,
 	                 .peer = *peer,
+	                 .may_pause = true,
 	                 .frame_size_max = adapter->adapter->options.frame_size_max,
 	                 .backlog_size_max = adapter->adapter->options.backlog_size_max},
 	        .loop = loop,
@@ -134,16 +148,18 @@ struct handover {
 	struct kp_address peer;
 };
 
-static void adopt(struct adapter_loop *adapter, int fd, const struct kp_address *peer)
+void server_adopt(struct adapter_loop *adapter, int fd, const struct kp_address *peer)
 {
+	count(adapter);
 	if (add_conn(adapter, fd, peer) != KP_OK)
-		__atomic_fetch_sub(&adapter->loop->conn_count, 1, __ATOMIC_RELAXED);
+		uncount(adapter);
 }
 
 static void on_handover(struct kp_task *task)
 {
 	struct handover *handover = KP_CONTAINER(task, struct handover, task);
-	adopt(handover->adapter, handover->fd, &handover->peer);
+	uncount(handover->adapter); // it was counted when it left
+	server_adopt(handover->adapter, handover->fd, &handover->peer);
 	kp_free(handover);
 }
 
@@ -161,14 +177,14 @@ static void hand_over(struct adapter_loop *acceptor, int fd, const struct kp_add
 {
 	struct server_loop *loop = pick_loop(acceptor->loop->server);
 	struct adapter_loop *adapter = &loop->adapters[acceptor->adapter->index];
-	__atomic_fetch_add(&loop->conn_count, 1, __ATOMIC_RELAXED);
 	if (adapter == acceptor) {
-		adopt(adapter, fd, peer);
+		server_adopt(adapter, fd, peer);
 		return;
 	}
+	count(adapter);
 	struct handover *handover = kp_new(struct handover);
 	if (!handover) {
-		__atomic_fetch_sub(&loop->conn_count, 1, __ATOMIC_RELAXED);
+		uncount(adapter);
 		kp_sock_close(fd);
 		return;
 	}
@@ -178,13 +194,8 @@ static void hand_over(struct adapter_loop *acceptor, int fd, const struct kp_add
 
 static bool is_full(const struct adapter_loop *acceptor)
 {
-	const struct kp_server *server = acceptor->loop->server;
-	uint64_t open = 0;
-	for (int i = 0; i < server->loop_count; i++)
-		open += __atomic_load_n(
-		        &server->loops[i].adapters[acceptor->adapter->index].stats.connections_open,
-		        __ATOMIC_RELAXED);
-	return open >= (uint64_t)acceptor->adapter->options.connections_max;
+	return __atomic_load_n(&acceptor->adapter->conn_count, __ATOMIC_RELAXED) >=
+	       acceptor->adapter->options.connections_max;
 }
 
 static void on_pause_end(struct kp_timer *timer)
@@ -235,6 +246,17 @@ void server_accept_stop(struct adapter_loop *adapter)
 	adapter->watch = NULL;
 }
 
+void server_accept_end(struct adapter_loop *adapter)
+{
+	if (!adapter->watch)
+		return;
+	server_accept_stop(adapter);
+	if (adapter->udp)
+		return; // answers still go out through it
+	kp_sock_close(adapter->adapter->fd);
+	adapter->adapter->fd = -1;
+}
+
 // --- all connections of a loop
 
 // is_idle also notes whether the peer has taken bytes since the last sweep.
@@ -267,6 +289,8 @@ static void send_notice(struct server_conn *conn)
 	                                    .reason = kp_str("_reconnect_")};
 	if (kp_response_packet_encode(kp_conn_out(&conn->conn), &notice) == KP_OK)
 		kp_conn_flush_soon(&conn->conn);
+	else
+		kp_conn_close(&conn->conn, KP_CLOSE_NOMEM);
 }
 
 void server_drain_conns(struct server_loop *loop)
@@ -283,6 +307,15 @@ void server_drain_conns(struct server_loop *loop)
 bool server_is_drained(const struct server_loop *loop)
 {
 	return loop->calls == 0 && kp_list_is_empty(&loop->conns);
+}
+
+bool server_has_unsent(const struct server_loop *loop)
+{
+	KP_LIST_EACH (&loop->conns, link, following) {
+		if (kp_conn_unsent(&KP_CONTAINER(link, struct server_conn, link)->conn) > 0)
+			return true;
+	}
+	return false;
 }
 
 void server_close_conns(struct server_loop *loop)

@@ -37,7 +37,6 @@ struct kp_call_in {
 	int fail_code;
 	struct kp_str fail_text;
 	struct kp_pairs answer_context;
-	bool is_answered;
 };
 
 // kp_call_out is what the calls made from here share, and what the last answer brought.

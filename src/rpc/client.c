@@ -95,17 +95,39 @@ const char *kp_proxy_object(const struct kp_proxy *proxy)
 
 // --- a client's share of a thread
 
+void client_loop_let_go(struct client_loop *loop)
+{
+	if (KP_UNLIKELY(loop->is_ending))
+		kp_wake_all(&loop->let_go);
+}
+
+// wait_for_users suspends the fiber until nobody on its loop uses the client any more.
+static void wait_for_users(struct client_loop *loop)
+{
+	while (loop->waits > 0 || loop->asyncs > 0 || !kp_list_is_empty(&loop->conns)) {
+		if (kp_wait_patiently(loop->loop, &loop->let_go, KP_NS_NEVER) == KP_OK)
+			continue;
+		kp_loop_ready(loop->loop, kp_fiber_current());
+		kp_fiber_suspend();
+	}
+}
+
+// end_requests ends all calls with CANCELLED and waits until their callers know.
 static void end_requests(struct client_loop *loop)
 {
 	loop->is_ending = true;
 	client_conns_close(loop);
-	if (loop->is_private) {
-		kp_loop_cancel_waits(loop->loop, true);
-		kp_loop_flush(loop->loop);
-		while (kp_loop_fibers(loop->loop) > 0)
-			kp_loop_run_once(loop->loop);
-		client_conns_close(loop);
+	if (kp_fiber_current()) {
+		wait_for_users(loop);
+		return;
 	}
+	// Nothing else runs this loop now: it is private, or its thread has come to its end.
+	kp_loop_cancel_waits(loop->loop, true);
+	kp_loop_flush(loop->loop);
+	while (kp_loop_fibers(loop->loop) > 0 || loop->asyncs > 0)
+		kp_loop_run_once(loop->loop);
+	client_conns_close(loop);
+	client_conns_free(loop);
 }
 
 static void client_loop_free(struct client_loop *loop)
@@ -116,8 +138,7 @@ static void client_loop_free(struct client_loop *loop)
 	kp_loop_undefer(&loop->callbacks);
 	client_requests_free(loop);
 	kp_vec_fini(&loop->routes);
-	kp_vec_fini(&loop->slots);
-	kp_vec_fini(&loop->free_slots);
+	inflight_fini(&loop->inflight);
 	kp_io_fini(&loop->io);
 	if (loop->is_private)
 		kp_loop_free(loop->loop);
@@ -127,10 +148,14 @@ static void client_loop_free(struct client_loop *loop)
 static void on_thread_exit(void *arg)
 {
 	struct client_loop *loop = arg;
-	pthread_mutex_lock(&loop->client->lock);
+	struct kp_client *client = loop->client;
+	pthread_mutex_lock(&client->lock);
 	kp_list_remove(&loop->link);
-	pthread_mutex_unlock(&loop->client->lock);
+	pthread_mutex_unlock(&client->lock);
+	// A callback that calls once more must find the loop that is ending, not make another.
+	pthread_setspecific(client->key, loop);
 	client_loop_free(loop);
+	pthread_setspecific(client->key, NULL);
 }
 
 static kp_err client_loop_new(struct kp_client *client, struct client_loop **ret)
@@ -140,36 +165,61 @@ static kp_err client_loop_new(struct kp_client *client, struct client_loop **ret
 		return KP_ERR_NOMEM;
 	loop->client = client;
 	loop->loop = kp_loop_current();
+	kp_err err = KP_OK;
 	if (!loop->loop) {
 		loop->is_private = true;
-		kp_err err = kp_loop_new(&loop->loop);
-		if (err != KP_OK) {
-			kp_free(loop);
-			return err;
-		}
+		err = kp_loop_new(&loop->loop);
+		if (err == KP_OK)
+			kp_loop_set_private(loop->loop);
+	} else if (kp_loop_is_private(loop->loop)) {
+		err = KP_ERR_STATE; // it belongs to another client
+	}
+	if (err != KP_OK) {
+		kp_free(loop);
+		return err;
 	}
 	kp_io_init(&loop->io, loop->loop);
 	kp_list_init(&loop->peers);
 	kp_list_init(&loop->conns);
 	kp_list_init(&loop->free_requests);
 	kp_list_init(&loop->finished);
+	kp_wait_list_init(&loop->let_go);
 	loop->callbacks.run = client_run_callbacks;
 	*ret = loop;
 	return KP_OK;
 }
 
-struct client_loop *client_loop_get(struct kp_client *client, kp_err *ret_err)
+static struct client_loop *add_loop(struct kp_client *client, kp_err *ret_err)
 {
-	struct client_loop *loop = pthread_getspecific(client->key);
-	if (KP_LIKELY(loop != NULL))
-		return loop;
+	struct client_loop *loop;
 	*ret_err = client_loop_new(client, &loop);
 	if (*ret_err != KP_OK)
 		return NULL;
+	if (pthread_setspecific(client->key, loop) != 0) {
+		client_loop_free(loop);
+		*ret_err = KP_ERR_NOMEM;
+		return NULL;
+	}
 	pthread_mutex_lock(&client->lock);
 	kp_list_push(&client->loops, &loop->link);
 	pthread_mutex_unlock(&client->lock);
-	pthread_setspecific(client->key, loop);
+	return loop;
+}
+
+struct client_loop *client_loop_get(struct kp_client *client, kp_err *ret_err)
+{
+	struct client_loop *loop = pthread_getspecific(client->key);
+	if (KP_UNLIKELY(client->is_closing || (loop && loop->is_ending))) {
+		*ret_err = KP_ERR_CANCELLED;
+		return NULL;
+	}
+	if (KP_UNLIKELY(!loop))
+		return add_loop(client, ret_err);
+	if (KP_UNLIKELY(kp_fiber_current() && kp_loop_current() != loop->loop)) {
+		*ret_err =
+		        KP_ERR_STATE; // a fiber of another client's loop, which nobody could wake
+		return NULL;
+	}
 	return loop;
 }
 
@@ -211,6 +261,7 @@ kp_err kp_client_open(const struct kp_client_options *options, struct kp_client 
 		return kp_why_set(why, KP_ERR_LIMIT, "too many clients in one program");
 	}
 	pthread_mutex_init(&client->lock, NULL);
+	pthread_cond_init(&client->farewell, NULL);
 	kp_list_init(&client->loops);
 	client->timeout_ms = or_default(options->timeout_ms, TIMEOUT_DEFAULT_MS);
 	client->connect_timeout_ms =
@@ -232,17 +283,61 @@ kp_err kp_client_open(const struct kp_client_options *options, struct kp_client 
 	return KP_OK;
 }
 
+// farewell has a client_loop freed where it lives, on the thread of a server.
+struct farewell {
+	struct kp_task task;
+	struct client_loop *loop;
+	bool is_done;
+};
+
+static void free_here(void *arg)
+{
+	struct farewell *farewell = arg;
+	struct kp_client *client = farewell->loop->client;
+	client_loop_free(farewell->loop);
+	pthread_setspecific(client->key, NULL);
+	pthread_mutex_lock(&client->lock);
+	farewell->is_done = true;
+	pthread_cond_broadcast(&client->farewell);
+	pthread_mutex_unlock(&client->lock);
+}
+
+static void on_farewell(struct kp_task *task)
+{
+	struct farewell *farewell = KP_CONTAINER(task, struct farewell, task);
+	if (kp_loop_enter(farewell->loop->loop, free_here, farewell) != KP_OK)
+		kp_loop_post(farewell->loop->loop, task); // no stack now is not for ever
+}
+
+static void free_over_there(struct client_loop *loop)
+{
+	struct kp_client *client = loop->client;
+	struct farewell farewell = {{.run = on_farewell}, loop, false};
+	kp_loop_post(loop->loop, &farewell.task);
+	pthread_mutex_lock(&client->lock);
+	while (!farewell.is_done)
+		pthread_cond_wait(&client->farewell, &client->lock);
+	pthread_mutex_unlock(&client->lock);
+}
+
 void kp_client_close(struct kp_client *client)
 {
 	if (!client)
 		return;
+	client->is_closing = true;
+	for (struct kp_link *link; (link = kp_list_pop(&client->loops)) != NULL;) {
+		struct client_loop *loop = KP_CONTAINER(link, struct client_loop, link);
+		if (loop->is_private || loop->loop == kp_loop_current())
+			client_loop_free(loop);
+		else
+			free_over_there(loop);
+	}
 	pthread_key_delete(client->key);
-	for (struct kp_link *link; (link = kp_list_pop(&client->loops)) != NULL;)
-		client_loop_free(KP_CONTAINER(link, struct client_loop, link));
 	for (size_t i = 0; i < client->proxies.len; i++)
 		proxy_free(client->proxies.ptr[i]);
 	kp_vec_fini(&client->proxies);
 	kp_map_fini(&client->proxies_by_text);
+	pthread_cond_destroy(&client->farewell);
 	pthread_mutex_destroy(&client->lock);
 	kp_free(client->set);
 	kp_free(client);

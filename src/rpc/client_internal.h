@@ -14,6 +14,7 @@
 #include "route/pick.h"
 #include "rpc/call_internal.h"
 #include "rpc/conn.h"
+#include "rpc/inflight.h"
 #include "tars/endpoint.h"
 
 enum {
@@ -55,6 +56,8 @@ struct kp_client {
 	struct kp_list loops;              // client_loop
 	struct kp_proxy *registry;         // NULL: no locator
 	pthread_key_t key;                 // this thread's client_loop
+	pthread_cond_t farewell;           // a loop of another thread has let go of us
+	bool is_closing;
 };
 
 struct client_loop {
@@ -67,15 +70,15 @@ struct client_loop {
 	KP_VEC(struct route *) routes; // owned; by the proxy's index, NULL: not used here
 	struct kp_list peers;
 	struct kp_list conns;
-	KP_VEC(struct kp_request *) slots; // by the low bits of a request's id
-	KP_VEC(uint32_t) free_slots;
-	uint32_t sequence;
+	struct inflight inflight;
 	struct kp_list free_requests;
 	int free_request_count;
 	int asyncs;              // asynchronous requests in flight
 	struct kp_list finished; // asynchronous requests whose callback is due
 	struct kp_deferred callbacks;
-	int64_t ran_ns; // when a private loop last ran
+	int waits;                  // fibers that wait for an answer or look something up
+	struct kp_wait_list let_go; // whoever closes the client and waits until nobody uses this
+	int64_t ran_ns;             // when a private loop last ran
 };
 
 // peer is one endpoint as this loop knows it, shared by all routes that lead there.
@@ -94,7 +97,7 @@ struct client_conn {
 	struct client_loop *loop;
 	struct peer *peer;          // NULL once the peer is gone
 	struct kp_list requests;    // sent, or waiting for the connection to open
-	struct kp_timer opening;    // the limit for connecting
+	struct kp_timer opening;    // the limit for connecting, and for hanging up
 	struct kp_resolve *resolve; // looking the host's name up
 	struct kp_deferred reap;
 	bool is_new; // no socket yet
@@ -119,7 +122,8 @@ struct kp_request {
 	        link; // in conn->requests, route->waiting, loop->finished or loop->free_requests
 	struct client_loop *loop;
 	struct route *route;
-	struct kp_call *call;   // the scope; may be NULL
+	struct kp_call *call;   // the scope of a waiting call, or NULL
+	struct kp_pairs pairs;  // owned; the context of one that does not wait
 	struct kp_str function; // borrowed, as constant as the stub
 	struct kp_buf body;
 	int32_t id; // 0: none
@@ -128,7 +132,7 @@ struct kp_request {
 	bool is_done;
 	uint64_t offset; // in the connection's stream, once written
 	struct client_conn *conn;
-	struct kp_health *tried[KP_ATTEMPTS_MAX];
+	struct kp_health *tried[KP_ATTEMPTS_MAX]; // NULL: its peer has left
 	size_t attempts;
 	struct kp_timer timer;
 	int64_t deadline_ns;
@@ -141,6 +145,8 @@ struct kp_request {
 
 // client.c
 struct client_loop *client_loop_get(struct kp_client *client, kp_err *ret_err);
+// client_loop_let_go wakes whoever waits for the loop's last user, after each that went.
+void client_loop_let_go(struct client_loop *loop);
 
 // lookup.c
 struct route *client_route(struct client_loop *loop, struct kp_proxy *proxy, kp_err *ret_err);
@@ -153,7 +159,11 @@ bool route_want(struct route *route, int64_t now_ns);
 struct client_conn *peer_conn(struct peer *peer);
 void peer_leave(struct peer *peer);
 struct peer *peer_find(struct client_loop *loop, const struct target *target);
+// client_conn_settle hangs up a connection without a peer once its last request is gone.
+void client_conn_settle(struct client_conn *conn);
 void client_conns_close(struct client_loop *loop);
+// client_conns_free frees what client_conns_close has closed. Not from inside a callback of one.
+void client_conns_free(struct client_loop *loop);
 
 // request.c
 void request_send(struct kp_request *request);

@@ -14,7 +14,7 @@ static void watch_for(struct kp_conn *conn)
 {
 	size_t unsent = kp_conn_unsent(conn);
 	if (unsent > PAUSE_SIZE)
-		conn->is_paused = true;
+		conn->is_paused = conn->may_pause;
 	else if (unsent <= PAUSE_SIZE / 2)
 		conn->is_paused = false;
 	bool wants_write = unsent > 0 || conn->state == KP_CONN_CONNECTING;
@@ -191,7 +191,7 @@ static void read_some(struct kp_conn *conn)
 		read_in_place(conn);
 		return;
 	}
-	struct kp_block *block = kp_io_receiver(conn->io);
+	struct kp_block *block = kp_io_receiver(conn->io, conn->is_udp ? KP_BLOCK_SIZE : 0);
 	if (!block) {
 		kp_conn_close(conn, KP_CLOSE_NOMEM);
 		return;
@@ -293,6 +293,10 @@ static void flush(struct kp_conn *conn)
 	}
 	if (conn->state != KP_CONN_OPEN)
 		return;
+	if (conn->closes_when_sent && kp_conn_unsent(conn) == 0) {
+		kp_conn_close(conn, KP_CLOSE_BY_US);
+		return;
+	}
 	if (conn->is_write_shut && kp_conn_unsent(conn) == 0)
 		kp_sock_shutdown_write(conn->fd);
 	watch_for(conn);
@@ -319,6 +323,15 @@ void kp_conn_finish(struct kp_conn *conn)
 		return;
 	conn->is_write_shut = true;
 	kp_conn_flush_soon(conn);
+}
+
+void kp_conn_end(struct kp_conn *conn)
+{
+	conn->closes_when_sent = true;
+	if (conn->state == KP_CONN_OPEN)
+		kp_loop_defer(conn->io->loop, &conn->flush);
+	else
+		kp_conn_close(conn, KP_CLOSE_BY_US);
 }
 
 // --- life

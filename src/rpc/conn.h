@@ -47,7 +47,10 @@ struct kp_conn {
 	int fd;                 // owned
 	enum kp_conn_state state;
 	bool is_udp;
+	bool may_pause; // a server's: a client that stops reading would wait for one that waits for
+	                // it
 	bool is_paused; // not reading, until the peer has read what we sent
+	bool closes_when_sent;
 	bool is_write_shut;
 	struct kp_block *partial; // owned; the beginning of a frame
 	size_t partial_wanted;    // its size as far as known
@@ -73,5 +76,7 @@ size_t kp_conn_unsent(const struct kp_conn *conn);
 
 // kp_conn_finish tells the peer that nothing more will come, once all is written.
 void kp_conn_finish(struct kp_conn *conn);
+// kp_conn_end closes it once all is written.
+void kp_conn_end(struct kp_conn *conn);
 // kp_conn_close ends it at once. Closing twice does nothing.
 void kp_conn_close(struct kp_conn *conn, enum kp_close_reason reason);

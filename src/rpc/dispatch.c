@@ -7,7 +7,9 @@
 #include "tars/describe.h"
 
 enum {
-	FREE_CALLS_MAX = 1024
+	FREE_CALLS_MAX = 1024,
+	ARENA_KEPT_MAX = 64 << 10, // of a call that is kept for the next request
+	PAIRS_KEPT_MAX = 4 << 10,
 };
 
 static struct kp_call *take_call(struct server_loop *loop)
@@ -19,17 +21,36 @@ static struct kp_call *take_call(struct server_loop *loop)
 	return KP_CONTAINER(link, struct kp_call, link);
 }
 
+// clear_arena also forgets what the last answer brought, for that lived there.
+static void clear_arena(struct kp_call *call)
+{
+	kp_arena_reset(&call->arena);
+	if (call->arena.size > ARENA_KEPT_MAX)
+		kp_arena_fini(&call->arena);
+	call->out.ret = 0;
+	call->out.reason = (struct kp_str){0};
+	call->out.answer_context = (struct kp_packet_map){0};
+}
+
+static void clear_pairs(struct kp_pairs *pairs)
+{
+	if (KP_LIKELY(!pairs->bytes.data && pairs->bytes.err == KP_OK))
+		return;
+	if (pairs->bytes.cap > PAIRS_KEPT_MAX)
+		kp_pairs_fini(pairs);
+	kp_pairs_clear(pairs);
+}
+
 static void give_call(struct server_loop *loop, struct kp_call *call)
 {
 	if (loop->free_call_count >= FREE_CALLS_MAX) {
 		kp_call_close(call);
 		return;
 	}
-	kp_arena_reset(&call->arena);
-	if (KP_UNLIKELY(call->in.answer_context.count > 0))
-		kp_pairs_clear(&call->in.answer_context);
-	if (KP_UNLIKELY(call->out.context.count > 0))
-		kp_pairs_clear(&call->out.context);
+	if (call->arena.blocks)
+		clear_arena(call);
+	clear_pairs(&call->in.answer_context);
+	clear_pairs(&call->out.context);
 	loop->free_call_count++;
 	kp_list_push_front(&loop->free_calls, &call->link);
 }
@@ -52,10 +73,12 @@ static struct kp_buf *answer_buf(struct kp_call *call)
 
 static void deliver(struct kp_call *call)
 {
-	if (call->in.conn)
-		kp_conn_flush_soon(&call->in.conn->conn);
-	else
+	if (KP_UNLIKELY(!call->in.conn)) {
 		server_udp_answer(call->in.udp, &call->in.peer);
+		return;
+	}
+	KP_COUNT(call->in.adapter->stats.answers, 1);
+	kp_conn_flush_soon(&call->in.conn->conn);
 }
 
 struct kp_buf *kp_call_answer(struct kp_call *call)
@@ -86,6 +109,8 @@ static void answer_error(struct kp_call *call)
 	};
 	if (kp_response_packet_encode(out, &packet) == KP_OK)
 		deliver(call);
+	else if (call->in.conn) // not even that: better no connection than one that says nothing
+		kp_conn_close(&call->in.conn->conn, KP_CLOSE_NOMEM);
 }
 
 static void finish_answer(struct kp_call *call)
@@ -123,8 +148,6 @@ static void finish(struct kp_call *call)
 		answer_error(call);
 	if (KP_UNLIKELY(kp_call_is_oneway(call)))
 		KP_COUNT(stats->oneways, 1);
-	else
-		KP_COUNT(stats->answers, 1);
 }
 
 // --- functions that every servant has
@@ -228,7 +251,7 @@ static void begin(struct kp_call *call, const struct arrival *arrival)
 	in->conn = arrival->conn;
 	in->udp = arrival->udp;
 	if (!arrival->conn)
-		in->peer = arrival->peer;
+		in->peer = *arrival->peer;
 	in->block = kp_block_ref(arrival->block);
 	in->servant = NULL;
 	in->function = NULL;
@@ -254,6 +277,12 @@ static void reject_packet(const struct arrival *arrival)
 		KP_COUNT(arrival->adapter->stats.datagrams_dropped, 1);
 }
 
+// is_unanswerable: we have told this peer that nothing more will come; it may ask elsewhere.
+static bool is_unanswerable(const struct arrival *arrival, const struct kp_call *call)
+{
+	return arrival->conn && arrival->conn->conn.is_write_shut && !kp_call_is_oneway(call);
+}
+
 void server_dispatch(const struct arrival *arrival)
 {
 	struct server_loop *loop = arrival->adapter->loop;
@@ -267,6 +296,10 @@ void server_dispatch(const struct arrival *arrival)
 	                KP_OK)) {
 		give_call(loop, call);
 		reject_packet(arrival);
+		return;
+	}
+	if (KP_UNLIKELY(is_unanswerable(arrival, call))) {
+		give_call(loop, call);
 		return;
 	}
 	KP_COUNT(arrival->adapter->stats.requests, 1);

@@ -114,12 +114,12 @@ struct kp_block *kp_io_part(struct kp_io *io, size_t cap)
 	return block;
 }
 
-struct kp_block *kp_io_receiver(struct kp_io *io)
+struct kp_block *kp_io_receiver(struct kp_io *io, size_t room_min)
 {
 	struct kp_block *block = io->receiver;
 	if (block && block->refs == 1)
 		block->len = 0;
-	if (block && block->cap - block->len >= ROOM_MIN)
+	if (block && block->cap - block->len >= (room_min > ROOM_MIN ? room_min : ROOM_MIN))
 		return block;
 	if (block)
 		kp_block_unref(block);

@@ -44,10 +44,10 @@ void kp_io_init(struct kp_io *io, struct kp_loop *loop);
 // kp_io_fini frees all but the blocks that somebody still holds; there must be none.
 void kp_io_fini(struct kp_io *io);
 
-// kp_io_receiver returns a block with a fair amount of room behind its `len`, or NULL when out of
-// memory. The caller reads there and says with kp_io_received how much it got, once it has handed
-// the bytes on.
-struct kp_block *kp_io_receiver(struct kp_io *io);
+// kp_io_receiver returns a block with a fair amount of room behind its `len`, and at least
+// `room_min` (at most KP_BLOCK_SIZE), or NULL when out of memory. The caller reads there and says
+// with kp_io_received how much it got, once it has handed the bytes on.
+struct kp_block *kp_io_receiver(struct kp_io *io, size_t room_min);
 void kp_io_received(struct kp_io *io, size_t size);
 
 // kp_block_new makes a block of its own for a large message. NULL when out of memory.

@@ -195,12 +195,16 @@ static void look_up(void *arg)
 	route->looked_up_ns = kp_clock_ns();
 	route->is_looking_up = false;
 	release_waiting(route);
+	struct client_loop *loop = route->loop;
+	loop->waits--;
+	client_loop_let_go(loop);
 }
 
 static void start_look_up(struct route *route)
 {
 	route->is_stale = false;
 	route->is_looking_up = kp_loop_spawn(route->loop->loop, look_up, route) == KP_OK;
+	route->loop->waits += route->is_looking_up;
 	if (!route->is_looking_up)
 		route->err = kp_why_set(&route->why, KP_ERR_NOMEM, "out of memory");
 }

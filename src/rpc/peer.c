@@ -28,8 +28,19 @@ static void retire(struct client_conn *conn)
 	if (conn->peer && conn->peer->conn == conn)
 		conn->peer->conn = NULL;
 	conn->peer = NULL;
-	if (kp_list_is_empty(&conn->requests))
-		kp_conn_close(&conn->conn, KP_CLOSE_BY_US);
+	client_conn_settle(conn);
+}
+
+// forget_tried keeps a later peer at the same address in memory from looking tried already.
+static void forget_tried(const struct peer *peer)
+{
+	const struct inflight *inflight = &peer->loop->inflight;
+	for (size_t i = 0; i < inflight->cap; i++) {
+		struct kp_request *request = inflight->slots[i];
+		for (size_t t = 0; request && t < request->attempts; t++)
+			if (request->tried[t] == &peer->health)
+				request->tried[t] = NULL;
+	}
 }
 
 void peer_leave(struct peer *peer)
@@ -38,11 +49,7 @@ void peer_leave(struct peer *peer)
 		return;
 	if (peer->conn)
 		retire(peer->conn);
-	KP_LIST_EACH (&peer->loop->conns, link, following) {
-		struct client_conn *conn = KP_CONTAINER(link, struct client_conn, link);
-		if (conn->peer == peer)
-			conn->peer = NULL;
-	}
+	forget_tried(peer);
 	kp_list_remove(&peer->link);
 	kp_free(peer);
 }
@@ -52,8 +59,10 @@ void peer_leave(struct peer *peer)
 static void reap(struct kp_deferred *deferred)
 {
 	struct client_conn *conn = KP_CONTAINER(deferred, struct client_conn, reap);
+	struct client_loop *loop = conn->loop;
 	kp_list_remove(&conn->link);
 	kp_free(conn);
+	client_loop_let_go(loop);
 }
 
 // say_hello tells a server of ours that this client understands its notice that it is going; others
@@ -71,7 +80,8 @@ static void say_hello(struct client_conn *conn)
 	        .servant = kp_str(request->route->proxy->object),
 	        .function = kp_str("tars_ping"),
 	};
-	(void)kp_request_packet_encode(kp_conn_out(&conn->conn), &ping);
+	if (kp_request_packet_encode(kp_conn_out(&conn->conn), &ping) != KP_OK)
+		conn->conn.out.err = KP_OK; // the requests do without
 }
 
 static void on_open(struct kp_conn *base)
@@ -81,7 +91,10 @@ static void on_open(struct kp_conn *base)
 	say_hello(conn);
 	KP_LIST_EACH (&conn->requests, link, following) {
 		request_write(KP_CONTAINER(link, struct kp_request, link), conn);
+		if (base->state != KP_CONN_OPEN)
+			return; // and all its requests have gone elsewhere
 	}
+	client_conn_settle(conn);
 }
 
 static bool is_notice(const struct kp_response_packet *packet)
@@ -105,8 +118,7 @@ static void on_frame(struct kp_conn *base, struct kp_bytes bytes, struct kp_bloc
 		return;
 	}
 	request_answered(conn->loop, conn, &packet, block);
-	if (KP_UNLIKELY(!conn->peer) && kp_list_is_empty(&conn->requests))
-		kp_conn_close(base, KP_CLOSE_BY_US);
+	client_conn_settle(conn);
 }
 
 static void mark_stale(struct client_loop *loop, const struct peer *peer)
@@ -159,13 +171,38 @@ static void close_unopened(struct client_conn *conn, enum kp_close_reason reason
 	on_close(&conn->conn, reason);
 }
 
+static void end(struct client_conn *conn, enum kp_close_reason reason)
+{
+	if (conn->is_new)
+		close_unopened(conn, reason);
+	else
+		kp_conn_close(&conn->conn, reason);
+}
+
 static void on_opening_timer(struct kp_timer *timer)
 {
-	struct client_conn *conn = KP_CONTAINER(timer, struct client_conn, opening);
-	if (conn->is_new)
-		close_unopened(conn, KP_CLOSE_CONNECT);
+	end(KP_CONTAINER(timer, struct client_conn, opening), KP_CLOSE_CONNECT);
+}
+
+static void on_hang_up_timer(struct kp_timer *timer)
+{
+	end(KP_CONTAINER(timer, struct client_conn, opening), KP_CLOSE_BY_US);
+}
+
+void client_conn_settle(struct client_conn *conn)
+{
+	struct kp_conn *base = &conn->conn;
+	if (KP_LIKELY(conn->peer != NULL) || !kp_list_is_empty(&conn->requests) ||
+	    base->state == KP_CONN_CLOSED || base->closes_when_sent)
+		return;
+	// One-way requests may still be on their way out.
+	conn->opening.on_timer = on_hang_up_timer;
+	int64_t limit_ns = conn->loop->client->connect_timeout_ms * (int64_t)KP_NS_PER_MS;
+	if (base->state == KP_CONN_OPEN && kp_conn_unsent(base) > 0 &&
+	    kp_timer_start(conn->loop->loop, &conn->opening, kp_clock_ns() + limit_ns) == KP_OK)
+		kp_conn_end(base);
 	else
-		kp_conn_close(&conn->conn, KP_CLOSE_CONNECT);
+		end(conn, KP_CLOSE_BY_US);
 }
 
 static kp_err open_socket(struct client_conn *conn, const struct kp_address *address)
@@ -183,7 +220,7 @@ static kp_err open_socket(struct client_conn *conn, const struct kp_address *add
 static void on_resolved(void *arg, kp_err err, const struct kp_address *address)
 {
 	struct client_conn *conn = arg;
-	conn->resolve = NULL;
+	conn->resolve = NULL; // it has ended
 	if (err != KP_OK || open_socket(conn, address) != KP_OK)
 		close_unopened(conn, KP_CLOSE_CONNECT);
 }
@@ -226,6 +263,7 @@ struct client_conn *peer_conn(struct peer *peer)
 	        .conn = {.ops = &conn_ops,
 	                 .is_udp = peer->target.is_udp,
 	                 .state = KP_CONN_CONNECTING,
+	                 .fd = -1,
 	                 .io = &loop->io,
 	                 .frame_size_max = loop->client->frame_size_max,
 	                 .backlog_size_max = client_backlog_max},
@@ -249,11 +287,12 @@ void client_conns_close(struct client_loop *loop)
 {
 	KP_LIST_EACH (&loop->conns, link, following) {
 		struct client_conn *conn = KP_CONTAINER(link, struct client_conn, link);
-		if (conn->is_new)
-			close_unopened(conn, KP_CLOSE_BY_US);
-		else
-			kp_conn_close(&conn->conn, KP_CLOSE_BY_US);
+		end(conn, KP_CLOSE_BY_US);
 	}
+}
+
+void client_conns_free(struct client_loop *loop)
+{
 	KP_LIST_EACH (&loop->conns, dead, next_dead) {
 		struct client_conn *conn = KP_CONTAINER(dead, struct client_conn, link);
 		kp_loop_undefer(&conn->reap);

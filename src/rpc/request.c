@@ -10,9 +10,6 @@
 enum {
 	FREE_REQUESTS_MAX = 1024,
 	BODY_KEPT_MAX = 64 << 10,
-	SLOT_BITS = 20,
-	SLOTS_MAX = 1 << SLOT_BITS,
-	SEQUENCE_MASK = (1 << (31 - SLOT_BITS)) - 1,
 	STALE_POLL_NS = 50 * KP_NS_PER_MS,
 };
 
@@ -34,6 +31,7 @@ static struct kp_request *take_request(struct client_loop *loop)
 static void request_free(struct kp_request *request)
 {
 	kp_buf_fini(&request->body);
+	kp_pairs_fini(&request->pairs);
 	kp_free(request);
 }
 
@@ -47,6 +45,8 @@ static void give_request(struct kp_request *request)
 	if (request->body.cap > BODY_KEPT_MAX)
 		kp_buf_fini(&request->body);
 	kp_buf_clear(&request->body);
+	if (KP_UNLIKELY(request->pairs.bytes.data != NULL))
+		kp_pairs_fini(&request->pairs);
 	loop->free_request_count++;
 	kp_list_push_front(&loop->free_requests, &request->link);
 }
@@ -57,47 +57,16 @@ void client_requests_free(struct client_loop *loop)
 		request_free(KP_CONTAINER(link, struct kp_request, link));
 }
 
-// --- ids: a slot and a sequence number, so that a late answer to an old request finds nobody
-
-static kp_err take_id(struct kp_request *request)
-{
-	struct client_loop *loop = request->loop;
-	uint32_t slot;
-	if (loop->free_slots.len > 0) {
-		slot = loop->free_slots.ptr[--loop->free_slots.len];
-	} else {
-		if (loop->slots.len >= SLOTS_MAX)
-			return KP_ERR_LIMIT;
-		// Room to give every slot back is made now, when failing is possible.
-		if (!kp_vec_grow((void **)&loop->free_slots.ptr, &loop->free_slots.cap,
-		                 loop->slots.len + 1, sizeof(*loop->free_slots.ptr)))
-			return KP_ERR_NOMEM;
-		KP_TRY(kp_vec_push(&loop->slots, NULL));
-		slot = (uint32_t)(loop->slots.len - 1);
-	}
-	loop->sequence = (loop->sequence + 1) & SEQUENCE_MASK;
-	if (loop->sequence == 0)
-		loop->sequence = 1;
-	loop->slots.ptr[slot] = request;
-	request->id = (int32_t)(loop->sequence << SLOT_BITS | slot);
-	return KP_OK;
-}
-
 static void give_id(struct kp_request *request)
 {
-	if (request->id == 0)
-		return;
-	struct client_loop *loop = request->loop;
-	uint32_t slot = (uint32_t)request->id & (SLOTS_MAX - 1);
-	loop->slots.ptr[slot] = NULL;
-	loop->free_slots.ptr[loop->free_slots.len++] = slot;
+	if (request->id != 0)
+		inflight_remove(&request->loop->inflight, request->id);
 	request->id = 0;
 }
 
 static struct kp_request *find_request(struct client_loop *loop, int32_t id)
 {
-	uint32_t slot = (uint32_t)id & (SLOTS_MAX - 1);
-	struct kp_request *request = slot < loop->slots.len ? loop->slots.ptr[slot] : NULL;
+	struct kp_request *request = inflight_find(&loop->inflight, id);
 	return request && request->id == id ? request : NULL;
 }
 
@@ -171,8 +140,10 @@ static void run_callback(void *arg)
 	} else {
 		request->on_answer(request->context, request->err, NULL);
 	}
-	request->loop->asyncs--;
+	struct client_loop *loop = request->loop;
+	loop->asyncs--;
 	give_request(request);
+	client_loop_let_go(loop);
 }
 
 void client_run_callbacks(struct kp_deferred *deferred)
@@ -249,8 +220,8 @@ static void on_deadline(struct kp_timer *timer)
 		kp_health_on_timeout(&conn->peer->health, kp_clock_ns());
 	request_fail(request, KP_ERR_TIMEOUT, "%s of %.*s was not answered in time",
 	             request->route->proxy->object, KP_STR_ARG(request->function));
-	if (conn && !conn->peer && kp_list_is_empty(&conn->requests) && !conn->is_new)
-		kp_conn_close(&conn->conn, KP_CLOSE_BY_US);
+	if (conn)
+		client_conn_settle(conn);
 }
 
 // --- sending
@@ -274,11 +245,12 @@ void request_write(struct kp_request *request, struct client_conn *conn)
 	        .body = kp_buf_bytes(&request->body),
 	        .timeout_ms = remaining_ms(request),
 	};
-	if (request->call)
-		packet.context = kp_pairs_map(&request->call->out.context);
+	packet.context =
+	        kp_pairs_map(request->call ? &request->call->out.context : &request->pairs);
 	request->offset = conn->conn.written + kp_conn_unsent(&conn->conn);
 	kp_err err = kp_request_packet_encode(out, &packet);
 	if (err != KP_OK) {
+		out->err = KP_OK; // what others have put there is whole
 		request_fail(request, err, "the request cannot be sent: %s", kp_err_text(err));
 		return;
 	}
@@ -320,7 +292,9 @@ static void request_start(struct kp_request *request)
 {
 	struct route *route = request->route;
 	const struct kp_proxy *proxy = route->proxy;
-	if (proxy->err != KP_OK)
+	if (request->loop->is_ending)
+		request_fail(request, KP_ERR_CANCELLED, "the client was closed");
+	else if (proxy->err != KP_OK)
 		request_fail(request, proxy->err, "%s", proxy->why.text);
 	else if (route_want(route, kp_loop_now(request->loop->loop)))
 		request_send(request);
@@ -412,8 +386,9 @@ static bool is_driven_here(const struct client_loop *loop)
 static void look_around(struct client_loop *loop)
 {
 	int64_t now_ns = kp_clock_ns();
-	if (now_ns - loop->ran_ns > STALE_POLL_NS)
-		kp_loop_poll(loop->loop);
+	if (now_ns - loop->ran_ns <= STALE_POLL_NS)
+		return;
+	kp_loop_poll(loop->loop);
 	loop->ran_ns = now_ns;
 }
 
@@ -426,12 +401,12 @@ static kp_err prepare(struct kp_request *request)
 	if (err == KP_OK && is_driven_here(request->loop))
 		look_around(request->loop);
 	struct kp_loop *loop = request->loop->loop;
-	request->deadline_ns = deadline_of(request, kp_loop_now(loop));
+	request->deadline_ns = deadline_of(request, kp_loop_refresh(loop));
 	request->timer.on_timer = on_deadline;
 	if (err == KP_OK)
 		err = kp_timer_start(loop, &request->timer, request->deadline_ns);
 	if (err == KP_OK)
-		err = take_id(request);
+		err = inflight_add(&request->loop->inflight, request, &request->id);
 	if (err != KP_OK) {
 		kp_timer_stop(&request->timer);
 		give_request(request);
@@ -439,16 +414,39 @@ static kp_err prepare(struct kp_request *request)
 	return err;
 }
 
+// prepare_apart is prepare for a request that may outlive its scope, whose context it takes along.
+static kp_err prepare_apart(struct kp_request *request)
+{
+	if (request->call && request->call->out.context.count > 0) {
+		const struct kp_pairs *pairs = &request->call->out.context;
+		kp_buf_append(&request->pairs.bytes, pairs->bytes.data, pairs->bytes.len);
+		request->pairs.count = pairs->count;
+		if (request->pairs.bytes.err != KP_OK)
+			request->body.err = KP_ERR_NOMEM;
+	}
+	KP_TRY(prepare(request));
+	request->call = NULL;
+	return KP_OK;
+}
+
+static kp_err wait_on_fiber(struct kp_request *request)
+{
+	struct client_loop *loop = request->loop;
+	loop->waits++;
+	while (!request->is_done)
+		if (kp_wait_patiently(loop->loop, &request->done, KP_NS_NEVER) != KP_OK &&
+		    !request->is_done)
+			request_fail(request, KP_ERR_CANCELLED, "the server is stopping");
+	loop->waits--;
+	client_loop_let_go(loop);
+	return request->err;
+}
+
 static kp_err wait_done(struct kp_request *request)
 {
 	struct client_loop *loop = request->loop;
-	if (kp_fiber_current()) {
-		while (!request->is_done)
-			if (kp_wait_patiently(loop->loop, &request->done, KP_NS_NEVER) != KP_OK &&
-			    !request->is_done)
-				request_fail(request, KP_ERR_CANCELLED, "the server is stopping");
-		return request->err;
-	}
+	if (kp_fiber_current())
+		return wait_on_fiber(request);
 	kp_loop_flush(loop->loop);
 	while (!request->is_done)
 		kp_loop_run_once(loop->loop);
@@ -466,7 +464,8 @@ kp_err kp_request_wait(struct kp_request *request, struct kp_decoder *ret_in)
 	KP_TRY(prepare(request));
 	request_start(request);
 	kp_err err = wait_done(request);
-	*ret_in = request->answer;
+	if (err == KP_OK)
+		*ret_in = request->answer;
 	give_request(request);
 	return err;
 }
@@ -477,11 +476,10 @@ kp_err kp_request_async(struct kp_request *request, kp_on_answer on_answer, cons
 	kp_assert(context_size <= KP_ASYNC_CONTEXT_MAX);
 	if (context_size)
 		memcpy(request->context, context, context_size);
-	KP_TRY(prepare(request));
+	KP_TRY(prepare_apart(request));
 	request->on_answer = on_answer;
 	request->loop->asyncs++;
 	request_start(request);
-	request->call = NULL;
 	return KP_OK;
 }
 
@@ -500,7 +498,7 @@ kp_err kp_request_oneway(struct kp_request *request)
 	struct client_loop *loop = request->loop;
 	bool is_driven = is_driven_here(loop);
 	request->is_oneway = true;
-	KP_TRY(prepare(request));
+	KP_TRY(prepare_apart(request));
 	int64_t deadline_ns = request->deadline_ns;
 	int32_t id = request->id;
 	request_start(request);

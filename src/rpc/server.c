@@ -233,7 +233,8 @@ static bool is_drained(struct server_loop *loop, int64_t now_ns)
 	if (now_ns >= loop->drain_until_ns || server_is_drained(loop))
 		return true;
 	// Nothing is in progress: do not wait long for peers that do not hang up.
-	return loop->calls == 0 && now_ns - loop->drain_since_ns >= SHUT_WAIT_MS * KP_NS_PER_MS;
+	return loop->calls == 0 && now_ns - loop->drain_since_ns >= SHUT_WAIT_MS * KP_NS_PER_MS &&
+	       !server_has_unsent(loop);
 }
 
 static void drain_step(struct server_loop *loop, int64_t now_ns)
@@ -269,9 +270,10 @@ static void stop_adapters(struct server_loop *loop)
 static void on_drain(struct kp_task *task)
 {
 	struct server_loop *loop = KP_CONTAINER(task, struct server_loop, drain);
+	for (size_t i = 0; i < loop->server->adapters.len; i++)
+		server_accept_end(&loop->adapters[i]);
 	loop->is_draining = true;
 	loop->drain_since_ns = kp_clock_ns();
-	stop_adapters(loop);
 	kp_loop_cancel_waits(loop->loop, false);
 	server_drain_conns(loop);
 	after(loop, 0);
@@ -313,6 +315,7 @@ static void loop_fini(struct server_loop *loop)
 {
 	for (size_t i = 0; loop->adapters && i < loop->server->adapters.len; i++)
 		server_udp_free(&loop->adapters[i]);
+	loop->is_draining = true; // a connection that was handed over too late is closed
 	if (loop->loop) {
 		kp_timer_stop(&loop->sweep);
 		stop_adapters(loop);
@@ -330,6 +333,8 @@ static kp_err start_accepting(struct kp_server *server)
 	struct server_loop *first = &server->loops[0];
 	for (size_t i = 0; i < server->adapters.len; i++) {
 		struct adapter_loop *adapter = &first->adapters[i];
+		if (adapter->adapter->fd < 0) // the server ran before
+			KP_TRY(kp_sock_listen(&adapter->adapter->address, &adapter->adapter->fd));
 		KP_TRY(adapter->adapter->is_udp ? server_udp_start(adapter)
 		                                : server_accept_start(adapter));
 	}

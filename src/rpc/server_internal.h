@@ -28,9 +28,9 @@ struct adapter {
 	struct kp_address address;
 	int64_t idle_ns; // 0: no limit
 	bool is_udp;
-	int fd;                     // owned; listens, or receives datagrams
-	struct kp_map servants;     // name -> struct servant, owned
-	const struct servant *only; // the servant, if there is one
+	int fd;                 // owned; listens, or receives datagrams; -1: drained
+	int conn_count;         // atomic; accepted and not yet closed
+	struct kp_map servants; // name -> struct servant, owned
 };
 
 // Counters are written by one loop and read by anybody, so they are stored whole but never locked.
@@ -96,11 +96,19 @@ struct kp_server {
 // accept.c
 kp_err server_accept_start(struct adapter_loop *adapter);
 void server_accept_stop(struct adapter_loop *adapter);
+// server_accept_end also closes the port, so that later clients turn elsewhere at once instead of
+// waiting for nobody.
+void server_accept_end(struct adapter_loop *adapter);
+// server_adopt takes a connection over for this loop, and closes it when it cannot. On the loop's
+// thread.
+void server_adopt(struct adapter_loop *adapter, int fd, const struct kp_address *peer);
 void server_conn_unref_call(struct server_conn *conn);
 void server_sweep(struct server_loop *loop, int64_t now_ns);
 void server_drain_conns(struct server_loop *loop);
 // server_is_drained tells whether no connection has anything left to do for us.
 bool server_is_drained(const struct server_loop *loop);
+// server_has_unsent tells whether some answer has not been taken by its peer.
+bool server_has_unsent(const struct server_loop *loop);
 void server_close_conns(struct server_loop *loop);
 // server_reap_all frees closed connections that the loop did not get to.
 void server_reap_all(struct server_loop *loop);
@@ -117,7 +125,7 @@ struct arrival {
 	struct adapter_loop *adapter;
 	struct server_conn *conn; // NULL: it came by UDP
 	struct udp_port *udp;
-	struct kp_address peer; // of UDP
+	const struct kp_address *peer; // of UDP
 	struct kp_bytes packet;
 	struct kp_block *block;
 };

@@ -26,7 +26,7 @@ static void take_datagram(struct udp_port *port, struct kp_bytes bytes, struct k
 		return;
 	}
 	server_dispatch(&(struct arrival){
-	        .adapter = adapter, .udp = port, .peer = *peer, .packet = packet, .block = block});
+	        .adapter = adapter, .udp = port, .peer = peer, .packet = packet, .block = block});
 }
 
 static void on_readable(void *arg, unsigned events)
@@ -35,7 +35,7 @@ static void on_readable(void *arg, unsigned events)
 	struct kp_io *io = &port->adapter->loop->io;
 	(void)events;
 	for (int i = 0; i < DATAGRAMS_PER_WAKE; i++) {
-		struct kp_block *block = kp_io_receiver(io);
+		struct kp_block *block = kp_io_receiver(io, KP_BLOCK_SIZE);
 		if (!block)
 			return;
 		struct kp_bytes bytes = {block->data + block->len, 0};
@@ -63,10 +63,12 @@ struct kp_buf *server_udp_out(struct udp_port *port)
 void server_udp_answer(struct udp_port *port, const struct kp_address *peer)
 {
 	if (port->out.err == KP_OK && kp_sock_send_to(port->adapter->adapter->fd, port->out.data,
-	                                              port->out.len, peer) == KP_OK)
+	                                              port->out.len, peer) == KP_OK) {
 		KP_COUNT(port->adapter->stats.bytes_out, port->out.len);
-	else
+		KP_COUNT(port->adapter->stats.answers, 1);
+	} else {
 		KP_COUNT(port->adapter->stats.datagrams_dropped, 1);
+	}
 }
 
 kp_err server_udp_start(struct adapter_loop *adapter)
