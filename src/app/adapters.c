@@ -15,25 +15,40 @@ static struct kp_str value_of(const struct kp_conf_node *section, const char *ke
 	return node ? node->value : (struct kp_str){0};
 }
 
-static int number_of(const struct kp_conf_node *section, const char *key, int fallback)
+kp_err app_number(const struct kp_app *app, const struct kp_conf_node *key,
+                  struct app_bounds bounds, int *ret, struct kp_why *why)
 {
-	int64_t number;
-	if (kp_str_i64(kp_str_trim(value_of(section, key)), 0, INT32_MAX, &number) != KP_OK)
-		return fallback;
-	return (int)number;
+	struct kp_str text = key ? kp_str_trim(key->value) : (struct kp_str){0};
+	int64_t number = bounds.fallback;
+	if (text.len > 0 && kp_str_i64(text, bounds.min, bounds.max, &number) != KP_OK)
+		return kp_why_set(why, KP_ERR_INVALID,
+		                  "%.200s:%u: %.*s is a number from %d to %d, not '%.60s'",
+		                  app->options.config, key->line, KP_STR_ARG(key->name), bounds.min,
+		                  bounds.max, kp_arena_str(app->arena, text).ptr);
+	*ret = (int)number;
+	return KP_OK;
 }
 
-int app_threads(const struct kp_app *app)
+static kp_err number_of(const struct kp_app *app, const struct kp_conf_node *section,
+                        const char *key, struct app_bounds bounds, int *ret, struct kp_why *why)
 {
-	if (app->options.threads > 0)
-		return app->options.threads;
+	return app_number(app, kp_conf_member(section, KP_CONF_KEY, kp_str(key)), bounds, ret, why);
+}
+
+kp_err app_threads(const struct kp_app *app, int *ret, struct kp_why *why)
+{
 	int threads = 1;
 	const struct kp_conf_node *section = server_section(app);
 	const struct kp_conf_node *adapter = NULL;
-	while (section && (adapter = kp_conf_next(section, adapter, KP_CONF_SECTION)))
-		if (number_of(adapter, "threads", 1) > threads)
-			threads = number_of(adapter, "threads", 1);
-	return threads < 256 ? threads : 256;
+	while (section && (adapter = kp_conf_next(section, adapter, KP_CONF_SECTION))) {
+		int wanted = 1;
+		KP_TRY(number_of(app, adapter, "threads", (struct app_bounds){1, 256, 1}, &wanted,
+		                 why));
+		if (wanted > threads)
+			threads = wanted;
+	}
+	*ret = app->options.threads > 0 ? app->options.threads : threads;
+	return KP_OK;
 }
 
 // offers tells whether the adapter's servant list, separated by blanks or commas, names the object.
@@ -58,15 +73,14 @@ static bool offers(const struct kp_app *app, const struct kp_conf_node *adapter,
 static kp_err listen_as_configured(struct kp_app *app, const struct kp_conf_node *adapter,
                                    int *ret_adapter, struct kp_why *why)
 {
-	struct kp_str endpoint = kp_arena_str(app->arena, value_of(adapter, "endpoint"));
-	return kp_server_listen(app->server,
-	                        &(struct kp_adapter_options){
-	                                .endpoint = endpoint.ptr,
-	                                .connections_max = number_of(adapter, "maxconns", 0),
-	                                .queue_max = number_of(adapter, "queuecap", 0),
-	                                .queue_timeout_ms = number_of(adapter, "queuetimeout", 0),
-	                        },
-	                        ret_adapter, why);
+	static const struct app_bounds any = {0, INT32_MAX, 0}; // 0: the library's default
+	struct kp_adapter_options options = {
+	        .endpoint = kp_arena_str(app->arena, value_of(adapter, "endpoint")).ptr,
+	};
+	KP_TRY(number_of(app, adapter, "maxconns", any, &options.connections_max, why));
+	KP_TRY(number_of(app, adapter, "queuecap", any, &options.queue_max, why));
+	KP_TRY(number_of(app, adapter, "queuetimeout", any, &options.queue_timeout_ms, why));
+	return kp_server_listen(app->server, &options, ret_adapter, why);
 }
 
 // open_configured opens an adapter for its first servant, and remembers it for the others.

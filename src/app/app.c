@@ -41,12 +41,15 @@ struct kp_str kp_app_config(const struct kp_app *app, const char *path)
 	return value;
 }
 
-static int config_number(const struct kp_app *app, const char *path, int fallback, int max)
+static kp_err config_number(const struct kp_app *app, const char *path, struct app_bounds bounds,
+                            int *ret, struct kp_why *why)
 {
-	int64_t number;
-	if (kp_str_i64(kp_str_trim(kp_app_config(app, path)), 0, max, &number) != KP_OK)
-		return fallback;
-	return (int)number;
+	return app_number(app, kp_conf_find(&app->conf, kp_str(path)), bounds, ret, why);
+}
+
+static bool has_dot(struct kp_str text)
+{
+	return kp_str_find(text, '.') < text.len;
 }
 
 static kp_err find_name(struct kp_app *app, struct kp_why *why)
@@ -56,7 +59,7 @@ static kp_err find_name(struct kp_app *app, struct kp_why *why)
 	if (app->options.name) {
 		struct kp_str name = kp_str(app->options.name);
 		size_t dot = kp_str_find(name, '.');
-		if (dot == 0 || dot + 1 >= name.len)
+		if (dot == 0 || dot + 1 >= name.len || has_dot(kp_str_sub(name, dot + 1, name.len)))
 			return kp_why_set(why, KP_ERR_INVALID, "--name is App.Server, not '%s'",
 			                  app->options.name);
 		app->application = kp_str_sub(name, 0, dot);
@@ -77,7 +80,9 @@ static kp_err find_name(struct kp_app *app, struct kp_why *why)
 	                               : kp_arena_format(app->arena, "%.*s%s", KP_STR_ARG(path),
 	                                                 has_slash ? "" : "/")
 	                                         .ptr;
-	return app->name && app->data_path ? KP_OK : kp_why_set(why, KP_ERR_NOMEM, "out of memory");
+	return app->application.ptr && app->server_name.ptr && app->name && app->data_path
+	               ? KP_OK
+	               : kp_why_set(why, KP_ERR_NOMEM, "out of memory");
 }
 
 static const char *set_of(const struct kp_app *app)
@@ -97,24 +102,22 @@ static kp_err open_client(struct kp_app *app, struct kp_why *why)
 		locator = kp_arena_str(app->arena,
 		                       kp_app_config(app, "/tars/application/client<locator>"))
 		                  .ptr;
-	return kp_client_open(
-	        &(struct kp_client_options){
-	                .locator = locator,
-	                .timeout_ms = config_number(
-	                        app, "/tars/application/client<sync-invoke-timeout>", 0, 3600000),
-	                .connect_timeout_ms = config_number(
-	                        app, "/tars/application/client<connect-timeout>", 0, 60000),
-	                .caller = app->name,
-	                .set = set_of(app),
-	        },
-	        &app->client, why);
+	struct kp_client_options options = {
+	        .locator = locator, .caller = app->name, .set = set_of(app)};
+	KP_TRY(config_number(app, "/tars/application/client<sync-invoke-timeout>",
+	                     (struct app_bounds){0, 3600000, 0}, &options.timeout_ms, why));
+	KP_TRY(config_number(app, "/tars/application/client<connect-timeout>",
+	                     (struct app_bounds){0, 60000, 0}, &options.connect_timeout_ms, why));
+	return kp_client_open(&options, &app->client, why);
 }
 
 static kp_err open_server(struct kp_app *app, struct kp_why *why)
 {
+	int threads = 1;
+	KP_TRY(app_threads(app, &threads, why));
 	return kp_server_open(
 	        &(struct kp_server_options){
-	                .threads = app_threads(app),
+	                .threads = threads,
 	                .application = app->application.ptr,
 	                .server = app->server_name.ptr,
 	        },
@@ -128,8 +131,9 @@ static kp_err open_parts(struct kp_app *app, struct kp_why *why)
 	enum kp_log_level level;
 	if (app_log_level_parse(kp_app_config(app, "/tars/application/server<logLevel>"), &level))
 		app->log_level = (int)level;
-	app->grace_ms = config_number(app, "/tars/application/server<deactivating-timeout>",
-	                              GRACE_DEFAULT_MS, GRACE_MAX_MS);
+	KP_TRY(config_number(app, "/tars/application/server<deactivating-timeout>",
+	                     (struct app_bounds){0, GRACE_MAX_MS, GRACE_DEFAULT_MS}, &app->grace_ms,
+	                     why));
 	KP_TRY(open_client(app, why));
 	KP_TRY(open_server(app, why));
 	return app_admin_open(app, why);
@@ -230,7 +234,8 @@ int kp_app_run(struct kp_app *app)
 	kp_err err = start(app);
 	if (err == KP_OK) {
 		say_where(app);
-		while (kp_signals_wait() == SIGHUP)
+		while (kp_signals_wait() == SIGHUP &&
+		       !__atomic_load_n(&app->is_stopping, __ATOMIC_ACQUIRE))
 			continue;
 		kp_signals_release();
 		kp_server_stop(app->server, app->grace_ms);
@@ -243,7 +248,9 @@ int kp_app_run(struct kp_app *app)
 
 void kp_app_stop(struct kp_app *app)
 {
-	kp_signals_raise(SIGTERM);
+	// Not SIGTERM: a second one, while we drain, would end us at once.
+	__atomic_store_n(&app->is_stopping, true, __ATOMIC_RELEASE);
+	kp_signals_raise(SIGHUP);
 }
 
 struct kp_client *kp_app_client(struct kp_app *app)

@@ -47,14 +47,25 @@ struct kp_app {
 	KP_VEC(struct opened_adapter) adapters;
 	int default_adapter; // of the command line; -1: none yet
 	int log_level;       // atomic
+	bool is_stopping;    // atomic; kp_app_stop has been called
 	kp_err err;          // the first failure of kp_app_serve
 	struct kp_why why;
 };
 
+// app_number reads a number of the configuration; without one it is `fallback`. INVALID: it is
+// none, or out of bounds, said in `why` with file, line and key.
+struct app_bounds {
+	int min;
+	int max;
+	int fallback;
+};
+kp_err app_number(const struct kp_app *app, const struct kp_conf_node *key,
+                  struct app_bounds bounds, int *ret, struct kp_why *why);
+
 // adapters.c: the adapters of the configuration
 kp_err app_find_adapter(struct kp_app *app, const char *object, int *ret_adapter,
                         struct kp_why *why);
-int app_threads(const struct kp_app *app);
+kp_err app_threads(const struct kp_app *app, int *ret, struct kp_why *why);
 
 // admin.c
 kp_err app_admin_open(struct kp_app *app, struct kp_why *why);

@@ -24,6 +24,7 @@ struct flag {
 	const char *name;
 	const char **text;
 	int *number;
+	int min;
 	int max;
 };
 
@@ -50,7 +51,7 @@ static bool set_flag(const struct flag *flag, const char *value)
 		return *value != '\0';
 	}
 	int64_t number;
-	if (kp_str_i64(kp_str(value), 0, flag->max, &number) != KP_OK)
+	if (kp_str_i64(kp_str(value), flag->min, flag->max, &number) != KP_OK)
 		return false;
 	*flag->number = (int)number;
 	return true;
@@ -59,14 +60,16 @@ static bool set_flag(const struct flag *flag, const char *value)
 static bool parse_one(const struct flag *flags, int argc, char **argv, int *index)
 {
 	for (const struct flag *flag = flags; flag->name; flag++) {
-		const char *arg = argv[*index];
 		const char *value = take_value(flag->name, argc, argv, index);
 		if (!value)
 			continue;
 		if (set_flag(flag, value))
 			return true;
-		fprintf(stderr, "%s: %s needs a value%s\n", argv[0], arg,
-		        flag->number ? " that is a number" : "");
+		if (flag->number)
+			fprintf(stderr, "%s: %s needs a number from %d to %d\n", argv[0],
+			        flag->name, flag->min, flag->max);
+		else
+			fprintf(stderr, "%s: %s needs a value\n", argv[0], flag->name);
 		return false;
 	}
 	fprintf(stderr, "%s: unknown argument '%s'; --help tells which there are\n", argv[0],
@@ -78,13 +81,13 @@ enum options_outcome options_parse(int argc, char **argv, struct options *ret)
 {
 	*ret = (struct options){.port = -1};
 	const struct flag flags[] = {
-	        {"--config", &ret->config, NULL, 0},
-	        {"--name", &ret->name, NULL, 0},
-	        {"--endpoint", &ret->endpoint, NULL, 0},
-	        {"--locator", &ret->locator, NULL, 0},
-	        {"--port", NULL, &ret->port, 65535},
-	        {"--threads", NULL, &ret->threads, 256},
-	        {NULL, NULL, NULL, 0},
+	        {"--config", &ret->config, NULL, 0, 0},
+	        {"--name", &ret->name, NULL, 0, 0},
+	        {"--endpoint", &ret->endpoint, NULL, 0, 0},
+	        {"--locator", &ret->locator, NULL, 0, 0},
+	        {"--port", NULL, &ret->port, 0, 65535},
+	        {"--threads", NULL, &ret->threads, 1, 256},
+	        {NULL, NULL, NULL, 0, 0},
 	};
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--version") == 0) {
@@ -97,6 +100,10 @@ enum options_outcome options_parse(int argc, char **argv, struct options *ret)
 		}
 		if (!parse_one(flags, argc, argv, &i))
 			return OPTIONS_BAD;
+	}
+	if (ret->endpoint && ret->port >= 0) {
+		fprintf(stderr, "%s: give --endpoint or --port, not both\n", argv[0]);
+		return OPTIONS_BAD;
 	}
 	return OPTIONS_RUN;
 }

@@ -1,0 +1,609 @@
+// app_test.c - a server program: its command line, its configuration, the agent's side, its end.
+#include "app/app_internal.h"
+#include "interfaces/admin.h"
+#include "interfaces/node.h"
+#include "src/rpc/test_echo.h"
+
+#include "base/mem.h"
+#include "kipp/kipp.h"
+#include "os/sock.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+// --- files and what is said on stderr
+
+static char directory[] = "/tmp/kipp-app-test-XXXXXX";
+static char config_path[64];
+static char config_flag[80];
+
+static int make_directory(void **state)
+{
+	if (!mkdtemp(directory))
+		return -1;
+	snprintf(config_path, sizeof(config_path), "%s/app.conf", directory);
+	snprintf(config_flag, sizeof(config_flag), "--config=%s", config_path);
+	return 0;
+}
+
+static int remove_directory(void **state)
+{
+	unlink(config_path);
+	return rmdir(directory);
+}
+
+static void write_config(const char *format, ...) KP_PRINTF(1, 2);
+
+static void write_config(const char *format, ...)
+{
+	FILE *file = fopen(config_path, "w");
+	assert_non_null(file);
+	va_list args;
+	va_start(args, format);
+	vfprintf(file, format, args);
+	va_end(args);
+	assert_int_equal(fclose(file), 0);
+}
+
+static char said[4096];
+
+// hear runs `what` and keeps in `said` what it says on stderr.
+static void hear(void (*what)(void *arg), void *arg)
+{
+	FILE *file = tmpfile();
+	assert_non_null(file);
+	fflush(stderr);
+	int before = dup(STDERR_FILENO);
+	dup2(fileno(file), STDERR_FILENO);
+	what(arg);
+	fflush(stderr);
+	dup2(before, STDERR_FILENO);
+	close(before);
+	rewind(file);
+	said[fread(said, 1, sizeof(said) - 1, file)] = '\0';
+	fclose(file);
+}
+
+struct opening {
+	int argc;
+	char **argv;
+	struct kp_app *app;
+	kp_err err;
+};
+
+static void do_open(void *arg)
+{
+	struct opening *opening = arg;
+	opening->err = kp_app_open(opening->argc, opening->argv, &opening->app);
+}
+
+// open_app opens an app with at most five arguments, the last NULL.
+static struct kp_app *open_app(const char *const *args)
+{
+	char *argv[8] = {(char *)"program"};
+	struct opening opening = {1, argv, NULL, KP_OK};
+	for (; args[opening.argc - 1]; opening.argc++)
+		argv[opening.argc] = (char *)args[opening.argc - 1];
+	hear(do_open, &opening);
+	assert_true((opening.err == KP_OK) == (opening.app != NULL));
+	return opening.app;
+}
+
+static void expect_said(const char *text)
+{
+	if (!strstr(said, text))
+		fail_msg("expected '%s' in '%s'", text, said);
+	// One sentence, on one line.
+	assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1);
+}
+
+static void expect_refused(const char *const *args, const char *text)
+{
+	assert_null(open_app(args));
+	expect_said(text);
+	assert_int_equal(kp_mem_live(), 0);
+}
+
+static int run_result;
+
+static void do_run(void *arg)
+{
+	run_result = kp_app_run(arg);
+}
+
+// expect_no_start runs an app that must say why it cannot.
+static void expect_no_start(struct kp_app *app, const char *text)
+{
+	hear(do_run, app);
+	assert_int_equal(run_result, 1);
+	expect_said(text);
+	assert_int_equal(kp_mem_live(), 0);
+}
+
+// --- the command line
+
+static void wrong_flags_are_told_in_a_sentence(void **state)
+{
+	static const struct {
+		const char *args[6];
+		const char *said;
+	} rows[] = {
+	        {{"--nosuch"}, "program: unknown argument '--nosuch'; --help"},
+	        {{"stray"}, "unknown argument 'stray'"},
+	        {{"--portal=1"}, "unknown argument '--portal=1'"},
+	        {{"--port"}, "--port needs a number from 0 to 65535"},
+	        {{"--port", "x"}, "--port needs a number from 0 to 65535"},
+	        {{"--port=65536"}, "--port needs a number from 0 to 65535"},
+	        {{"--port=-1"}, "--port needs a number"},
+	        {{"--threads=0"}, "--threads needs a number from 1 to 256"},
+	        {{"--threads", "257"}, "--threads needs a number from 1 to 256"},
+	        {{"--name="}, "--name needs a value"},
+	        {{"--config"}, "--config needs a value"},
+	        {{"--name", "Foo"}, "--name is App.Server, not 'Foo'"},
+	        {{"--name", ".Foo"}, "--name is App.Server, not '.Foo'"},
+	        {{"--name", "Foo."}, "--name is App.Server, not 'Foo.'"},
+	        {{"--name", "A.B.C"}, "--name is App.Server, not 'A.B.C'"},
+	        {{"--port", "0"}, "give --name App.Server, or --config=FILE"},
+	        {{"--endpoint", "tcp -p 1", "--port=1"}, "give --endpoint or --port, not both"},
+	        {{"--name=A.B", "--locator", "nonsense -p"}, "locator"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		expect_refused(rows[i].args, rows[i].said);
+}
+
+static const struct RpcTest_Echo_ops no_ops;
+
+static void where_to_listen_must_be_said_and_be_possible(void **state)
+{
+	struct kp_app *app = open_app((const char *[]){"--name", "A.B", NULL});
+	RpcTest_Echo_serve(app, "EchoObj", &no_ops, NULL);
+	expect_no_start(app, "A.B: where to listen is not said: give --port P, or --config=FILE");
+
+	app = open_app((const char *[]){"--name=A.B", "--endpoint=sctp -p 1", NULL});
+	RpcTest_Echo_serve(app, "EchoObj", &no_ops, NULL);
+	expect_no_start(app, "A.B: ");
+
+	struct kp_address address;
+	int fd;
+	assert_int_equal(kp_address_parse("127.0.0.1", 0, &address), KP_OK);
+	assert_int_equal(kp_sock_listen(&address, &fd), KP_OK);
+	assert_int_equal(kp_sock_local(fd, &address), KP_OK);
+	char port[32];
+	snprintf(port, sizeof(port), "--port=%d", kp_address_port(&address));
+	app = open_app((const char *[]){"--name=A.B", port, NULL});
+	RpcTest_Echo_serve(app, "EchoObj", &no_ops, NULL);
+	RpcTest_Echo_serve(app, "OtherObj", &no_ops, NULL); // the first failure is the one told
+	expect_no_start(app, "of 127.0.0.1 is in use by another program");
+	kp_sock_close(fd);
+
+	app = open_app((const char *[]){"--name=A.B", "--port=0", NULL});
+	RpcTest_Echo_serve(app, "EchoObj", &no_ops, NULL);
+	RpcTest_Echo_serve(app, "EchoObj", &no_ops, NULL);
+	expect_no_start(app, "servant EchoObj: ");
+}
+
+// --- the configuration
+
+static void a_missing_file_is_named(void **state)
+{
+	expect_refused((const char *[]){"--config=/nonexistent/app.conf", NULL},
+	               "/nonexistent/app.conf");
+}
+
+static void a_broken_file_is_told_with_line_and_column(void **state)
+{
+	char where[128];
+	write_config("<tars>\n  <application>\n    <server>\n  </application>\n</tars>\n");
+	snprintf(where, sizeof(where), "program: %s:4:", config_path);
+	expect_refused((const char *[]){config_flag, NULL}, where);
+	write_config("<tars>\n  <application\n");
+	snprintf(where, sizeof(where), "program: %s:2:", config_path);
+	expect_refused((const char *[]){config_flag, NULL}, where);
+	write_config("<tars>\n");
+	snprintf(where, sizeof(where), "program: %s:", config_path);
+	expect_refused((const char *[]){config_flag, NULL}, where);
+	write_config("%s", "");
+	expect_refused((const char *[]){config_flag, NULL}, "who this is is not said");
+}
+
+static void a_bad_number_is_told_with_line_and_key(void **state)
+{
+	char where[256];
+	write_config("<tars>\n<application>\n<server>\napp=A\nserver=B\n"
+	             "deactivating-timeout=soon\n</server>\n</application>\n</tars>\n");
+	snprintf(where, sizeof(where),
+	         "%s:6: deactivating-timeout is a number from 0 to 60000, not 'soon'", config_path);
+	expect_refused((const char *[]){config_flag, NULL}, where);
+	write_config("<tars>\n<application>\n<server>\napp=A\nserver=B\n<One>\n"
+	             "threads=0\n</One>\n</server>\n</application>\n</tars>\n");
+	snprintf(where, sizeof(where), "%s:7: threads is a number from 1 to 256, not '0'",
+	         config_path);
+	expect_refused((const char *[]){config_flag, NULL}, where);
+	write_config(
+	        "<tars>\n<application>\n<server>\napp=A\nserver=B\n<One>\nservant=A.B.EchoObj\n"
+	        "endpoint=tcp -h 127.0.0.1 -p 0 -t 60000\nmaxconns=-4\n"
+	        "</One>\n</server>\n</application>\n</tars>\n");
+	snprintf(where, sizeof(where), "%s:9: maxconns is a number from 0 to", config_path);
+	struct kp_app *app = open_app((const char *[]){config_flag, NULL});
+	RpcTest_Echo_serve(app, "EchoObj", &no_ops, NULL);
+	expect_no_start(app, where);
+}
+
+static void servants_listen_on_the_adapters_that_name_them(void **state)
+{
+	write_config("<tars>\n<application>\n<server>\napp=A\nserver=B\ndatapath=/tmp/data\n"
+	             "logLevel=WARN\n"
+	             "<OneAdapter>\nservant=A.B.OneObj,A.B.TwoObj\nthreads=3\n"
+	             "endpoint=tcp -h 127.0.0.1 -p 0 -t 60000\n</OneAdapter>\n"
+	             "<ThreeAdapter>\nservant=ZeroObj ThreeObj\n"
+	             "endpoint=udp -h 127.0.0.1 -p 0 -t 60000\n</ThreeAdapter>\n"
+	             "</server>\n</application>\n</tars>\n");
+	struct kp_app *app = open_app((const char *[]){config_flag, NULL});
+	assert_non_null(app);
+	assert_string_equal(kp_app_name(app), "A.B");
+	assert_string_equal(kp_app_data_path(app), "/tmp/data/");
+	assert_int_equal(app->log_level, KP_LOG_WARN);
+	int threads = 0, one = -1, two = -1, three = -1, none = -1;
+	assert_int_equal(app_threads(app, &threads, NULL), KP_OK);
+	assert_int_equal(threads, 3);
+	assert_int_equal(app_find_adapter(app, "OneObj", &one, NULL), KP_OK);
+	assert_int_equal(app_find_adapter(app, "ThreeObj", &three, NULL), KP_OK);
+	assert_int_equal(app_find_adapter(app, "TwoObj", &two, NULL), KP_OK);
+	assert_int_equal(one, two);
+	assert_int_not_equal(one, three);
+	assert_memory_equal(kp_server_endpoint(app->server, one), "tcp ", 4);
+	assert_memory_equal(kp_server_endpoint(app->server, three), "udp ", 4);
+	struct kp_why why;
+	assert_int_equal(app_find_adapter(app, "Three", &none, &why), KP_ERR_NOTFOUND);
+	RpcTest_Echo_serve(app, "FourObj", &no_ops, NULL);
+	expect_no_start(app, "app.conf has no adapter with the servant A.B.FourObj; add one");
+}
+
+// --- a program that runs
+
+enum {
+	BLOCK,     // hold the loop's thread until the parent writes a byte
+	ASK,       // call who does not answer
+	STOP_TWICE // ask the app to end, and once more
+};
+
+struct child {
+	pid_t pid;
+	int unblock;      // a pipe to it
+	char object[256]; // its EchoObj
+	char admin[256];  // its AdminObj
+	int silent;       // a port where nobody answers
+	char nobody[128];
+};
+
+static int block_fd;
+static const char *nobody;
+
+static int32_t on_hook(struct kp_call *call, int32_t what)
+{
+	struct kp_app *app = kp_call_user(call);
+	char byte;
+	int32_t ret = 0;
+	switch (what) {
+	case BLOCK:
+		return (int32_t)read(block_fd, &byte, 1);
+	case ASK:
+		return (int32_t)RpcTest_Echo_add(RpcTest_Echo_proxy(kp_app_client(app), nobody),
+		                                 call, 1, 2, &ret);
+	default:
+		kp_app_stop(app);
+		kp_app_stop(app);
+		return 0;
+	}
+}
+
+static const struct RpcTest_Echo_ops ops = {.hook = on_hook};
+
+// run_child tells the parent where it listens, through `report`, and runs until it is stopped.
+static int run_child(int report)
+{
+	struct kp_app *app;
+	char *argv[] = {(char *)"program", config_flag, NULL};
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (kp_app_open(2, argv, &app) != KP_OK)
+		return 10;
+	RpcTest_Echo_serve(app, "EchoObj", &ops, app);
+	dprintf(report, "%s\n%s\n", kp_server_endpoint(app->server, 0),
+	        kp_server_endpoint(app->admin, 0));
+	close(report);
+	return kp_app_run(app);
+}
+
+static void start_child(struct child *child, const char *node)
+{
+	int report[2], unblock[2];
+	struct kp_address address;
+	assert_int_equal(kp_address_parse("127.0.0.1", 0, &address), KP_OK);
+	assert_int_equal(kp_sock_listen(&address, &child->silent), KP_OK);
+	assert_int_equal(kp_sock_local(child->silent, &address), KP_OK);
+	snprintf(child->nobody, sizeof(child->nobody), "A.B.NoObj@tcp -h 127.0.0.1 -p %d",
+	         kp_address_port(&address));
+	write_config("<tars>\n<application>\n<server>\napp=Test\nserver=EchoServer\n"
+	             "local=tcp -h 127.0.0.1 -p 0 -t 60000\n%s%s\ndeactivating-timeout=60000\n"
+	             "<EchoAdapter>\nservant=Test.EchoServer.EchoObj\n"
+	             "endpoint=tcp -h 127.0.0.1 -p 0 -t 60000\n</EchoAdapter>\n</server>\n"
+	             "<client>\nsync-invoke-timeout=60000\n</client>\n</application>\n</tars>\n",
+	             node ? "node=tars.tarsnode.ServerObj@" : "", node ? node : "");
+	assert_int_equal(pipe(report), 0);
+	assert_int_equal(pipe(unblock), 0);
+	child->pid = fork();
+	if (child->pid == 0) {
+		close(child->silent);
+		close(report[0]);
+		close(unblock[1]);
+		block_fd = unblock[0];
+		nobody = child->nobody;
+		_exit(run_child(report[1]));
+	}
+	close(report[1]);
+	close(unblock[0]);
+	child->unblock = unblock[1];
+	char endpoint[128], admin[128];
+	FILE *file = fdopen(report[0], "r");
+	assert_non_null(fgets(endpoint, sizeof(endpoint), file));
+	assert_non_null(fgets(admin, sizeof(admin), file));
+	fclose(file);
+	snprintf(child->object, sizeof(child->object), "Test.EchoServer.EchoObj@%.*s",
+	         (int)strcspn(endpoint, "\n"), endpoint);
+	snprintf(child->admin, sizeof(child->admin), "AdminObj@%.*s", (int)strcspn(admin, "\n"),
+	         admin);
+}
+
+// end_of waits for the child and returns its status; what it held on to is freed.
+static int end_of(struct child *child)
+{
+	int status = 0;
+	assert_int_equal(waitpid(child->pid, &status, 0), child->pid);
+	close(child->unblock);
+	if (child->silent >= 0)
+		kp_sock_close(child->silent);
+	return status;
+}
+
+static void expect_good_end(struct child *child)
+{
+	int status = end_of(child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+struct caller {
+	struct kp_client *client;
+	struct kp_call *call;
+	int ended;
+	kp_err err;
+	int32_t ret;
+};
+
+static struct caller open_caller(void)
+{
+	struct caller caller = {0};
+	const struct kp_client_options options = {.timeout_ms = 60000, .connect_timeout_ms = 60000};
+	assert_int_equal(kp_client_open(&options, &caller.client, NULL), KP_OK);
+	assert_int_equal(kp_call_open(caller.client, &caller.call), KP_OK);
+	return caller;
+}
+
+static void close_caller(struct caller *caller)
+{
+	kp_call_close(caller->call);
+	kp_client_close(caller->client);
+	assert_int_equal(kp_mem_live(), 0);
+}
+
+static void on_end(void *arg, kp_err err, const struct RpcTest_Echo_hook_result *result)
+{
+	struct caller *caller = arg;
+	caller->ended++;
+	caller->err = err;
+	caller->ret = result ? result->ret : 0;
+}
+
+static void begin_hook(struct caller *caller, const struct child *child, int what)
+{
+	assert_int_equal(RpcTest_Echo_hook_async(RpcTest_Echo_proxy(caller->client, child->object),
+	                                         what, on_end, caller),
+	                 KP_OK);
+	(void)kp_client_drive(caller->client, 1);
+}
+
+static void expect_notified(struct caller *caller, const struct child *child, const char *line,
+                            const char *answer)
+{
+	struct kp_str text = {0};
+	assert_int_equal(tars_AdminF_notify(tars_AdminF_proxy(caller->client, child->admin),
+	                                    caller->call, kp_str(line), &text),
+	                 KP_OK);
+	if (!memmem(text.ptr, text.len, answer, strlen(answer)))
+		fail_msg("'%s' answers '%.*s'", line, KP_STR_ARG(text));
+}
+
+static void the_agent_gives_commands(void **state)
+{
+	struct child child = {0};
+	start_child(&child, NULL);
+	struct caller caller = open_caller();
+	struct tars_AdminF *admin = tars_AdminF_proxy(caller.client, child.admin);
+	int64_t pid = 0;
+	assert_int_equal(tars_AdminF_getPid(admin, caller.call, &pid), KP_OK);
+	assert_int_equal(pid, child.pid);
+	expect_notified(&caller, &child, "tars.help", "tars.setloglevel");
+	expect_notified(&caller, &child, " tars.viewversion ", "kipp ");
+	expect_notified(&caller, &child, "tars.setloglevel  DEBUG", "set log level [DEBUG] ok");
+	expect_notified(&caller, &child, "tars.setloglevel LOUD", "'LOUD' is none of");
+	expect_notified(&caller, &child, "tars.viewstatus", "Test.EchoServer, pid ");
+	expect_notified(&caller, &child, "tars.nosuch x", "there is no command 'tars.nosuch'");
+	expect_notified(&caller, &child, "", "there is no command ''");
+	assert_int_equal(tars_AdminF_shutdown(admin, caller.call), KP_OK);
+	expect_good_end(&child);
+	close_caller(&caller);
+}
+
+// --- the fake agent
+
+static int beats;
+static int versions;
+
+static int32_t on_keep_alive(struct kp_call *call, const struct tars_ServerInfo *info)
+{
+	if (info->pid > 0 && kp_str_equal(info->application, kp_str("Test")) &&
+	    kp_str_equal(info->serverName, kp_str("EchoServer")))
+		__atomic_fetch_add(&beats, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static int32_t on_report_version(struct kp_call *call, struct kp_str app, struct kp_str server,
+                                 struct kp_str version)
+{
+	__atomic_fetch_add(&versions, 1, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static const struct tars_ServerF_ops node_ops = {
+        .keepAlive = on_keep_alive,
+        .reportVersion = on_report_version,
+};
+
+static void heartbeats_go_on_while_a_handler_holds_the_loop(void **state)
+{
+	struct kp_server *node;
+	int adapter;
+	assert_int_equal(kp_server_open(&(struct kp_server_options){0}, &node, NULL), KP_OK);
+	assert_int_equal(kp_server_listen(node,
+	                                  &(struct kp_adapter_options){
+	                                          .endpoint = "tcp -h 127.0.0.1 -p 0 -t 60000"},
+	                                  &adapter, NULL),
+	                 KP_OK);
+	assert_int_equal(kp_server_serve(node, adapter, "tars.tarsnode.ServerObj",
+	                                 &tars_ServerF_interface, &node_ops, NULL),
+	                 KP_OK);
+	struct child child = {0};
+	start_child(&child, kp_server_endpoint(node, adapter)); // before there are threads
+	assert_int_equal(kp_server_start(node), KP_OK);
+	struct caller caller = open_caller();
+	begin_hook(&caller, &child, BLOCK);
+	int before = __atomic_load_n(&beats, __ATOMIC_RELAXED);
+	while (__atomic_load_n(&beats, __ATOMIC_RELAXED) < before + 3)
+		(void)kp_client_drive(caller.client, 10);
+	assert_int_equal(caller.ended, 0);
+	assert_int_equal(__atomic_load_n(&versions, __ATOMIC_RELAXED), 1);
+	assert_int_equal(write(child.unblock, "x", 1), 1);
+	assert_int_equal(kp_client_drive(caller.client, 60000), KP_OK);
+	assert_int_equal(caller.ret, 1);
+	assert_int_equal(kill(child.pid, SIGTERM), 0);
+	expect_good_end(&child);
+	kp_server_close(node);
+	close_caller(&caller);
+}
+
+// --- the end
+
+// wait_until_refused waits until the child no longer takes connections: it drains.
+static void wait_until_refused(const struct child *child)
+{
+	int port = 0;
+	struct kp_address address;
+	assert_int_equal(sscanf(strstr(child->object, "-p "), "-p %d", &port), 1);
+	assert_int_equal(kp_address_parse("127.0.0.1", port, &address), KP_OK);
+	for (kp_err err = KP_OK; err == KP_OK;) {
+		int fd = -1;
+		err = kp_sock_connect(&address, false, &fd);
+		if (err != KP_OK)
+			return;
+		struct pollfd ready = {fd, POLLOUT, 0};
+		poll(&ready, 1, 60000);
+		err = kp_sock_connected(fd);
+		kp_sock_close(fd);
+		usleep(500);
+	}
+}
+
+static void accept_one(const struct child *child)
+{
+	struct pollfd ready = {child->silent, POLLIN, 0};
+	assert_int_equal(poll(&ready, 1, 60000), 1);
+}
+
+static void the_first_sigterm_lets_calls_end(void **state)
+{
+	struct child child = {0};
+	start_child(&child, NULL);
+	struct caller caller = open_caller();
+	begin_hook(&caller, &child, ASK);
+	accept_one(&child);                           // the handler has begun its call
+	assert_int_equal(kill(child.pid, SIGHUP), 0); // says nothing about ending
+	assert_int_equal(kill(child.pid, SIGTERM), 0);
+	wait_until_refused(&child);
+	assert_int_equal(kill(child.pid, SIGHUP), 0);
+	kp_sock_close(child.silent);
+	child.silent = -1;
+	assert_int_equal(kp_client_drive(caller.client, 60000), KP_OK);
+	assert_int_equal(caller.ended, 1);
+	assert_int_equal(caller.err, KP_OK);
+	assert_int_equal(caller.ret, KP_ERR_CLOSED);
+	expect_good_end(&child);
+	close_caller(&caller);
+}
+
+static void the_second_sigterm_ends_at_once(void **state)
+{
+	struct child child = {0};
+	start_child(&child, NULL);
+	struct caller caller = open_caller();
+	begin_hook(&caller, &child, ASK);
+	accept_one(&child);
+	assert_int_equal(kill(child.pid, SIGTERM), 0);
+	wait_until_refused(&child);
+	assert_int_equal(kill(child.pid, SIGTERM), 0);
+	int status = end_of(&child);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGTERM);
+	assert_int_equal(kp_client_drive(caller.client, 60000), KP_OK);
+	assert_int_equal(caller.err, KP_ERR_CLOSED);
+	close_caller(&caller);
+}
+
+static void an_app_may_ask_twice_to_be_stopped(void **state)
+{
+	struct child child = {0};
+	start_child(&child, NULL);
+	struct caller caller = open_caller();
+	begin_hook(&caller, &child, STOP_TWICE);
+	assert_int_equal(kp_client_drive(caller.client, 60000), KP_OK);
+	assert_int_equal(caller.err, KP_OK);
+	expect_good_end(&child);
+	close_caller(&caller);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(wrong_flags_are_told_in_a_sentence),
+	        cmocka_unit_test(where_to_listen_must_be_said_and_be_possible),
+	        cmocka_unit_test(a_missing_file_is_named),
+	        cmocka_unit_test(a_broken_file_is_told_with_line_and_column),
+	        cmocka_unit_test(a_bad_number_is_told_with_line_and_key),
+	        cmocka_unit_test(servants_listen_on_the_adapters_that_name_them),
+	        cmocka_unit_test(the_agent_gives_commands),
+	        cmocka_unit_test(heartbeats_go_on_while_a_handler_holds_the_loop),
+	        cmocka_unit_test(the_first_sigterm_lets_calls_end),
+	        cmocka_unit_test(the_second_sigterm_ends_at_once),
+	        cmocka_unit_test(an_app_may_ask_twice_to_be_stopped),
+	};
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
