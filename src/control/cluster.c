@@ -94,9 +94,11 @@ static kp_err list_instances(struct kp_call *call, const struct node *node,
 // The whole list is given at the end of the wait too, so that an answer never has to be told from
 // "nothing is to run".
 static int32_t watch(struct kp_call *call, struct kp_str name, int64_t revision, int32_t wait_ms,
-                     int64_t *ret_revision, struct kipp_Instance_list *ret_instances)
+                     int64_t *ret_revision, struct kipp_Instance_list *ret_instances,
+                     struct kp_str *ret_cluster)
 {
 	struct controller *controller = controller_of(call);
+	*ret_cluster = kp_str(controller->journal.cluster);
 	const int64_t deadline_ns = controller_deadline(wait_ms);
 	*ret_revision = revision;
 	*ret_instances = (struct kipp_Instance_list){0};

@@ -45,11 +45,12 @@ static void agent_is_told_what_to_run_and_gets_the_package(void **test)
 	upload(f);
 	report_nothing(f, "node-a");
 	deploy(f, "PayServer", 1);
+	struct kp_str cluster;
 	struct kipp_Instance_list instances;
 	int64_t revision;
 	int32_t ret;
 	assert_int_equal(kipp_Cluster_watch(f->cluster, f->call, kp_str("node-a"), 0, 60000,
-	                                    &revision, &instances, &ret),
+	                                    &revision, &instances, &cluster, &ret),
 	                 KP_OK);
 	assert_int_equal(ret, kipp_Outcome_Done);
 	assert_true(revision != 0);
@@ -69,7 +70,7 @@ static void agent_is_told_what_to_run_and_gets_the_package(void **test)
 	assert_true(kp_bytes_equal(part, content));
 
 	assert_int_equal(kipp_Cluster_watch(f->cluster, f->call, kp_str("node-a"), revision, 1,
-	                                    &same, &instances, &ret),
+	                                    &same, &instances, &cluster, &ret),
 	                 KP_OK);
 	assert_int_equal(ret, kipp_Outcome_Done);
 	assert_true(same == revision);
@@ -106,11 +107,12 @@ static void watch_wakes_when_the_nodes_instances_change(void **test)
 	upload(f);
 	report_nothing(f, "node-a");
 	report_nothing(f, "node-b");
+	struct kp_str cluster;
 	struct kipp_Instance_list instances;
 	int64_t revision;
 	int32_t ret;
 	assert_int_equal(kipp_Cluster_watch(f->cluster, f->call, kp_str("node-a"), 0, 0, &revision,
-	                                    &instances, &ret),
+	                                    &instances, &cluster, &ret),
 	                 KP_OK);
 	assert_int_equal(instances.len, 0);
 
@@ -138,13 +140,15 @@ static void watch_of_a_node_to_come_waits_for_it(void **test)
 	assert_int_equal(kp_client_drive(f->client, 30000), KP_OK);
 	assert_int_equal(heard.ret, kipp_Outcome_Done);
 
+	struct kp_str cluster;
 	struct kipp_Instance_list instances;
 	int64_t revision;
 	int32_t ret;
 	assert_int_equal(kipp_Cluster_watch(f->cluster, f->call, kp_str("nobody"), 0, 1, &revision,
-	                                    &instances, &ret),
+	                                    &instances, &cluster, &ret),
 	                 KP_OK);
 	assert_int_equal(ret, kipp_Outcome_NotFound);
+	assert_int_equal(cluster.len, 32); // so an agent knows who speaks before it joins
 }
 
 static void events_wake_those_who_wait_and_are_kept(void **test)

@@ -2,6 +2,7 @@
 #include "control/journal.h"
 
 #include "base/try.h"
+#include "os/rand.h"
 
 #include <stdio.h>
 
@@ -21,6 +22,8 @@ static const char *const migrations[] = {
         "CREATE TABLE event (number INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL,"
         " kind TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL, node TEXT NOT NULL,"
         " level INTEGER NOT NULL);",
+        // 2
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);",
 };
 
 static kp_err read_number(struct kp_store *store, const char *sql, int64_t *ret, struct kp_why *why)
@@ -32,6 +35,37 @@ static kp_err read_number(struct kp_store *store, const char *sql, int64_t *ret,
 	*ret = row ? kp_query_i64(query, 0) : 0;
 	kp_query_done(query);
 	return KP_OK;
+}
+
+static kp_err find_cluster(struct journal *journal, bool *ret_found, struct kp_why *why)
+{
+	struct kp_query *query;
+	KP_TRY(kp_store_query(journal->store, "SELECT value FROM meta WHERE key = 'cluster'",
+	                      &query, why));
+	KP_TRY(kp_query_step(query, ret_found, why));
+	if (*ret_found)
+		snprintf(journal->cluster, sizeof(journal->cluster), "%.*s",
+		         KP_STR_ARG(kp_query_str(query, 0)));
+	kp_query_done(query);
+	return KP_OK;
+}
+
+// name_cluster gives the store the name that it keeps for ever.
+static kp_err name_cluster(struct journal *journal, struct kp_why *why)
+{
+	bool is_named = false;
+	KP_TRY(find_cluster(journal, &is_named, why));
+	if (is_named)
+		return KP_OK;
+	uint8_t dice[(CLUSTER_SIZE - 1) / 2];
+	kp_rand_bytes(dice, sizeof(dice));
+	for (size_t i = 0; i < sizeof(dice); i++)
+		snprintf(journal->cluster + 2 * i, 3, "%02x", dice[i]);
+	struct kp_query *query;
+	KP_TRY(kp_store_query(journal->store,
+	                      "INSERT INTO meta (key, value) VALUES ('cluster', ?1)", &query, why));
+	kp_query_bind_str(query, 1, kp_str(journal->cluster));
+	return kp_query_run(query, why);
 }
 
 kp_err journal_open(const char *data_dir, struct journal *ret, struct kp_why *why)
@@ -46,7 +80,8 @@ kp_err journal_open(const char *data_dir, struct journal *ret, struct kp_why *wh
 	};
 	kp_cleanup(kp_store_closep) struct kp_store *store = NULL;
 	KP_TRY(kp_store_open(&options, &store, why));
-	struct journal journal = {0};
+	struct journal journal = {.store = store};
+	KP_TRY(name_cluster(&journal, why));
 	KP_TRY(read_number(store, "SELECT max(rev) FROM change", &journal.rev, why));
 	KP_TRY(read_number(store, "SELECT max(number) FROM event", &journal.event_number, why));
 	journal.store = kp_take(&store);
@@ -237,6 +272,21 @@ static kp_err write_step(struct journal *journal, const struct change_step *step
 	return KP_OK;
 }
 
+static kp_err forget_changes(struct journal *journal, int64_t rev, struct kp_why *why)
+{
+	static const char *const statements[] = {
+	        "DELETE FROM change WHERE rev <= ?1",
+	        "DELETE FROM change_server WHERE rev <= ?1",
+	};
+	for (size_t i = 0; i < sizeof(statements) / sizeof(*statements); i++) {
+		struct kp_query *query;
+		KP_TRY(kp_store_query(journal->store, statements[i], &query, why));
+		kp_query_bind_i64(query, 1, rev);
+		KP_TRY(kp_query_run(query, why));
+	}
+	return KP_OK;
+}
+
 static kp_err write_change(struct journal *journal, const struct change *change, struct kp_str who,
                            int64_t now_ms, struct kp_why *why)
 {
@@ -254,7 +304,7 @@ static kp_err write_change(struct journal *journal, const struct change *change,
 	KP_TRY(kp_query_run(query, why));
 	for (size_t i = 0; i < change->steps.len; i++)
 		KP_TRY(write_step(journal, &change->steps.ptr[i], rev, why));
-	return KP_OK;
+	return forget_changes(journal, rev - CHANGES_KEPT, why);
 }
 
 // end commits a transaction that went well so far, and undoes one that did not.

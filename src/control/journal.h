@@ -5,13 +5,17 @@
 #include "store/store.h"
 
 enum {
-	EVENTS_KEPT = 10000
+	EVENTS_KEPT = 10000,
+	CHANGES_KEPT = 10000,
+	CLUSTER_SIZE = 33,
 };
 
 struct journal {
-	struct kp_store *store; // owned
-	int64_t rev;            // of the last change
-	int64_t event_number;   // of the last event
+	struct kp_store *store;     // owned
+	int64_t rev;                // of the last change
+	int64_t event_number;       // of the last event
+	char cluster[CLUSTER_SIZE]; // names this store among all others; made with it, kept for
+	                            // ever
 };
 
 // journal_open opens DATA/kipp.db. Its errors are the store's.
@@ -22,7 +26,8 @@ void journal_close(struct journal *journal);
 kp_err journal_load(struct journal *journal, struct state *state, int64_t now_ns,
                     struct kp_why *why);
 
-// journal_write makes a change durable, as one transaction, under the next `rev`.
+// journal_write makes a change durable, as one transaction, under the next `rev`. Of who changed
+// what, the last CHANGES_KEPT stay.
 kp_err journal_write(struct journal *journal, const struct change *change, struct kp_str who,
                      int64_t now_ms, struct kp_why *why);
 

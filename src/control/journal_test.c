@@ -275,6 +275,66 @@ static void oldest_events_make_room(void **test)
 	kp_arena_fini(&arena);
 }
 
+static int64_t count_rows(struct fixture *f, const char *sql)
+{
+	struct kp_query *query;
+	bool row;
+	assert_int_equal(kp_store_query(f->journal.store, sql, &query, NULL), KP_OK);
+	assert_int_equal(kp_query_step(query, &row, NULL), KP_OK);
+	int64_t count = row ? kp_query_i64(query, 0) : 0;
+	kp_query_done(query);
+	return count;
+}
+
+static void oldest_changes_make_room(void **test)
+{
+	struct fixture *f = *test;
+	deploy(f, "PayServer", 1);
+	f->journal.rev += CHANGES_KEPT - 2;
+	deploy(f, "PayServer", 2);
+	assert_int_equal(count_rows(f, "SELECT count(*) FROM change"), 2);
+	deploy(f, "PayServer", 3);
+	assert_int_equal(count_rows(f, "SELECT count(*) FROM change"), 2);
+	assert_int_equal(count_rows(f, "SELECT count(*) FROM change_server"), 2);
+	start_again(f);
+	assert_int_equal(f->journal.rev, CHANGES_KEPT + 1);
+}
+
+static void store_keeps_its_name_and_shares_it_with_none(void **test)
+{
+	struct fixture *f = *test;
+	char name[CLUSTER_SIZE];
+	assert_int_equal(strlen(f->journal.cluster), CLUSTER_SIZE - 1);
+	strcpy(name, f->journal.cluster);
+	start_again(f);
+	assert_string_equal(f->journal.cluster, name);
+
+	journal_close(&f->journal);
+	char path[100];
+	snprintf(path, sizeof(path), "%s/kipp.db", f->dir);
+	assert_int_equal(kp_file_remove(path, NULL), KP_OK);
+	start_again(f);
+	assert_string_not_equal(f->journal.cluster, name);
+}
+
+static void exec_sql(struct kp_store *store, const char *sql)
+{
+	struct kp_query *query;
+	assert_int_equal(kp_store_query(store, sql, &query, NULL), KP_OK);
+	assert_int_equal(kp_query_run(query, NULL), KP_OK);
+}
+
+static void store_of_the_first_version_gets_a_name(void **test)
+{
+	struct fixture *f = *test;
+	deploy(f, "PayServer", 1);
+	exec_sql(f->journal.store, "DROP TABLE meta");
+	exec_sql(f->journal.store, "PRAGMA user_version = 1");
+	start_again(f);
+	assert_int_equal(strlen(f->journal.cluster), CLUSTER_SIZE - 1);
+	assert_non_null(state_server(&f->state, kp_str("Book.PayServer")));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -286,6 +346,9 @@ int main(void)
 	        TEST(state_that_ran_out_of_memory_is_loaded_again),
 	        TEST(events_are_numbered_on_over_a_restart),
 	        TEST(oldest_events_make_room),
+	        TEST(oldest_changes_make_room),
+	        TEST(store_keeps_its_name_and_shares_it_with_none),
+	        TEST(store_of_the_first_version_gets_a_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

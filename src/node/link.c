@@ -31,6 +31,7 @@ static kp_err watch_once(struct agent *agent, struct kp_call *call)
 	int64_t revision = 0;
 	struct kipp_Instance_list instances = {0};
 	struct kp_str cluster = {0};
+	struct kp_str cluster = {0};
 	int32_t ret = 0;
 	struct kipp_Cluster *controller = controller_of(agent);
 	if (!controller)
