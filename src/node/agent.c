@@ -288,6 +288,7 @@ static void start_main(void *arg)
 	snprintf(text, sizeof(text), "the agent is up at %s", agent_endpoint(agent));
 	agent_note(agent, "node.started", kp_str(agent->name), 0, text);
 	clean_packages(agent);
+	agent_load_cluster(agent);
 	load_instances(agent);
 	load_assignment(agent);
 	on_tick(&agent->tick);

@@ -13,6 +13,7 @@
 enum {
 	AGENT_EVENTS_MAX = 1000, // that wait for a controller; the oldest go first
 	AGENT_PART_SIZE_MAX = 16 << 20,
+	AGENT_CLUSTER_SIZE = 65,
 };
 
 struct agent_event {
@@ -27,8 +28,8 @@ struct agent {
 	char *locator;                // owned
 	char *controller;             // owned; object and endpoints of kipp.controller.NodeObj
 	int lock;                     // of the directory; -1: none
-	char boot_id[33];             // of this start of the agent
-	struct kp_server *server;     // owned
+	char boot_id[66]; // "ID.START": of the directory, which outlives us, and of this start
+	struct kp_server *server; // owned
 	int adapter;
 	struct kp_client *client; // owned
 	struct kp_loop *loop;     // the server's
@@ -37,8 +38,12 @@ struct agent {
 	struct instance_owner owner;
 	KP_VEC(struct instance *) instances; // owned
 	int64_t revision;                    // of the assignment; 0: none heard yet
-	KP_VEC(struct agent_event) events;   // not yet taken by the controller
-	KP_VEC(struct fetch *) fetches;      // under way
+	char cluster[AGENT_CLUSTER_SIZE];    // of the store that is obeyed; empty: none yet
+	char stranger[AGENT_CLUSTER_SIZE];   // that was refused last, and told of; empty: none
+	bool is_recognised;                // the controller that answers is the one that is obeyed
+	bool is_accepted;                  // and took the last report
+	KP_VEC(struct agent_event) events; // not yet taken by the controller
+	KP_VEC(struct fetch *) fetches;    // under way
 	struct kp_timer tick;
 	struct kp_wait_list changed; // the report fiber waits here
 	bool is_changed;
@@ -62,6 +67,13 @@ void agent_touch(struct agent *agent);
 kp_err agent_assign(struct agent *agent, int64_t revision, struct kipp_Instance_list instances);
 // agent_events_drop frees the oldest events.
 void agent_events_drop(struct agent *agent, size_t count);
+
+// obey.c
+// agent_load_cluster reads from disk whom we obey.
+void agent_load_cluster(struct agent *agent);
+// agent_obeys tells whether a controller with the store `cluster` is to be obeyed; it is kept if
+// there was none to obey before.
+bool agent_obeys(struct agent *agent, struct kp_str cluster);
 
 // link.c: fibers that talk to the controller.
 void agent_watch_main(void *arg);

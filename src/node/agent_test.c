@@ -169,10 +169,14 @@ struct world {
 	struct kp_server *server;
 	char controller[128];
 	struct agent *agent;
+	int agent_pid; // of one in a process of its own
 
 	pthread_mutex_t lock; // of what follows
 	pthread_cond_t changed;
 	int64_t revision;
+	const char *cluster;
+	const char *refusal; // what reports are answered with; NULL: they are taken
+	int refused_count;
 	int instances; // how many should be
 	bool must_run;
 	int64_t restart_count;
@@ -198,6 +202,14 @@ static int32_t on_report(struct kp_call *call, const struct kipp_NodeInfo *node,
 {
 	struct world *world = world_of(call);
 	pthread_mutex_lock(&world->lock);
+	const char *refusal = world->refusal;
+	if (refusal) {
+		world->refused_count++;
+		pthread_cond_broadcast(&world->changed);
+		pthread_mutex_unlock(&world->lock);
+		*why = kp_str(refusal);
+		return kipp_Outcome_Conflict;
+	}
 	memset(world->seen, 0, sizeof(world->seen));
 	world->seen_count = (int)statuses.len;
 	for (size_t i = 0; i < statuses.len; i++) {
@@ -248,7 +260,7 @@ static int32_t on_watch(struct kp_call *call, struct kp_str node, int64_t revisi
                         struct kp_str *cluster)
 {
 	struct world *world = world_of(call);
-	*cluster = kp_str("cluster-1");
+	*cluster = kp_str(world->cluster);
 	for (int waited_ms = 0; waited_ms < wait_ms; waited_ms += 10) {
 		pthread_mutex_lock(&world->lock);
 		bool is_same = world->revision == revision;
@@ -403,6 +415,11 @@ static bool has_line(struct world *world, int64_t words)
 	return has_line_of(world, (const char *)(intptr_t)words);
 }
 
+static bool is_refused(struct world *world, int64_t count)
+{
+	return world->refused_count >= count;
+}
+
 static bool is_empty(struct world *world, int64_t arg)
 {
 	return world->seen_count == 0;
@@ -423,6 +440,7 @@ static int setup(void **state)
 	assert_int_equal(kp_digest_file(world->archive, world->hash, NULL), KP_OK);
 	memcpy(world->package, world->hash, sizeof(world->package));
 	world->revision = 1;
+	world->cluster = "cluster-1";
 	world->instances = INSTANCES;
 	world->must_run = true;
 	world->mode = "";
@@ -435,6 +453,7 @@ struct count {
 	const char *application;
 	int number;
 	int count;
+	bool must_end;
 };
 
 static void on_found(void *arg, const struct kp_proc_info *info, struct kp_str value)
@@ -442,7 +461,11 @@ static void on_found(void *arg, const struct kp_proc_info *info, struct kp_str v
 	struct count *count = arg;
 	char id[96];
 	snprintf(id, sizeof(id), "%s.TestServer.%d/", count->application, count->number);
-	count->count += kp_str_starts_with(value, kp_str(id));
+	if (!kp_str_starts_with(value, kp_str(id)))
+		return;
+	count->count++;
+	if (count->must_end)
+		kill(info->pid, SIGKILL);
 }
 
 static int count_processes(struct world *world, int number)
@@ -457,15 +480,23 @@ static int teardown(void **state)
 	struct world *world = *state;
 	agent_stop(world->agent ? world->agent : NULL);
 	agent_close(world->agent);
+	// After a test that failed, an agent of its own and servers may be left.
+	if (world->agent_pid)
+		kill(world->agent_pid, SIGKILL);
 	stop_controller(world);
-	for (int i = 1; i <= INSTANCES; i++)
-		assert_int_equal(count_processes(world, i), 0);
+	int left = 0;
+	for (int i = 1; i <= INSTANCES; i++) {
+		struct count count = {world->application, i, 0, true};
+		kp_proc_find_env("KIPP_INSTANCE", on_found, &count);
+		left += count.count;
+	}
 	for (size_t i = 0; i < world->line_count; i++)
 		kp_free(world->lines[i]);
 	kp_file_remove_tree(world->dir, NULL);
 	pthread_mutex_destroy(&world->lock);
 	pthread_cond_destroy(&world->changed);
 	kp_free(world);
+	assert_int_equal(left, 0);
 	assert_int_equal(kp_mem_live(), 0);
 	return 0;
 }
@@ -644,6 +675,7 @@ static void spawn_agent(struct world *world, struct kp_proc *ret)
 	struct kp_proc_options options = {
 	        .path = exe, .argv = argv, .env = kp_proc_environ(), .output = "/dev/stderr"};
 	assert_int_equal(kp_proc_spawn(&options, ret, NULL), KP_OK);
+	world->agent_pid = ret->pid;
 }
 
 static void end_process(struct kp_proc *proc, int number)
@@ -693,6 +725,7 @@ static void agent_killed_at_any_point_starts_nothing_twice(void **state)
 		spawn_agent(world, &proc);
 		sleep_ms(rand_r(&seed) % (round % 2 ? 60 : 250));
 		end_process(&proc, SIGKILL);
+		world->agent_pid = 0;
 		for (int i = 1; i <= INSTANCES; i++)
 			assert_true(count_processes(world, i) <= 1);
 		if (rand_r(&seed) % 4 == 0) {
@@ -715,6 +748,7 @@ static void agent_leaves_its_servers_running_and_finds_them_again(void **state)
 	for (int i = 0; i < INSTANCES; i++)
 		pids[i] = world->then[i].pid;
 	end_process(&proc, SIGTERM);
+	world->agent_pid = 0;
 	for (int i = 0; i < INSTANCES; i++)
 		assert_int_equal(count_processes(world, i + 1), 1);
 	struct kp_proc server;
@@ -740,8 +774,95 @@ static void agent_starts_without_a_controller(void **state)
 	spawn_agent(world, &proc);
 	settles(world);
 	end_process(&proc, SIGTERM);
+	world->agent_pid = 0;
 	start_controller(world);
 	finish(world);
+}
+
+// become_another is what a controller does whose data directory was lost: it knows of nothing.
+static void become_another(struct world *world, int instances)
+{
+	stop_controller(world);
+	begin_change(world);
+	world->cluster = "cluster-2";
+	world->instances = instances;
+	world->seen_count = -1; // no report yet
+	end_change(world);
+	start_controller(world);
+}
+
+static void agent_does_not_obey_a_stranger_until_told_to(void **state)
+{
+	struct world *world = *state;
+	int pids[INSTANCES];
+	struct kp_proc server;
+	start_agent(world);
+	wait_for(world, "all active", are_active, INSTANCES);
+	for (int i = 0; i < INSTANCES; i++)
+		pids[i] = world->then[i].pid;
+	become_another(world, 0);
+	kp_cleanup(kp_freep) char *path = kp_file_path("%s/node/cluster", world->dir);
+	kp_cleanup(kp_freep) char *words = kp_file_path("or remove %s", path);
+	wait_for(world, "the event", has_line, (intptr_t)words);
+	for (int i = 0; i < INSTANCES; i++) {
+		assert_int_equal(kp_proc_open(pids[i], 0, &server), KP_OK);
+		kp_proc_close(&server);
+		assert_int_equal(count_processes(world, i + 1), 1);
+	}
+	assert_int_equal(world->seen_count, -1);
+
+	assert_int_equal(kp_file_remove(path, NULL), KP_OK);
+	wait_for(world, "follows", is_empty, 0);
+	for (int i = 0; i < INSTANCES; i++)
+		assert_int_equal(count_processes(world, i + 1), 0);
+	struct kp_buf text = {0};
+	assert_int_equal(kp_file_read(path, 100, &text, NULL), KP_OK);
+	assert_true(kp_str_equal(kp_buf_str(&text), kp_str("cluster-2\n")));
+	kp_buf_fini(&text);
+}
+
+static void agent_knows_a_stranger_after_its_own_restart(void **state)
+{
+	struct world *world = *state;
+	struct kp_proc proc;
+	spawn_agent(world, &proc);
+	wait_for(world, "all active", are_active, INSTANCES);
+	end_process(&proc, SIGKILL);
+	world->agent_pid = 0;
+	become_another(world, 0);
+	start_agent(world);
+	wait_for(world, "the event", has_line, (intptr_t) "is not obeyed and what runs goes on");
+	for (int i = 0; i < INSTANCES; i++)
+		assert_int_equal(count_processes(world, i + 1), 1);
+	become_another(world, INSTANCES);
+	stop_controller(world);
+	world->cluster = "cluster-1";
+	start_controller(world);
+	wait_for(world, "the old one is obeyed", are_active, INSTANCES);
+}
+
+static void agent_that_runs_nothing_follows_anybody(void **state)
+{
+	struct world *world = *state;
+	world->instances = 0;
+	start_agent(world);
+	wait_for(world, "joined", is_empty, 0);
+	become_another(world, 1);
+	wait_for(world, "active", are_active, 1);
+}
+
+static void agent_that_is_refused_starts_nothing(void **state)
+{
+	struct world *world = *state;
+	world->refusal = "somebody else is node-a";
+	start_agent(world);
+	wait_for(world, "refusals", is_refused, 3);
+	for (int i = 0; i < INSTANCES; i++)
+		assert_int_equal(count_processes(world, i + 1), 0);
+	begin_change(world);
+	world->refusal = NULL;
+	end_change(world);
+	wait_for(world, "all active", are_active, INSTANCES);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -759,6 +880,10 @@ int main(int argc, char **argv)
 	        CASE(agent_killed_at_any_point_starts_nothing_twice),
 	        CASE(agent_leaves_its_servers_running_and_finds_them_again),
 	        CASE(agent_starts_without_a_controller),
+	        CASE(agent_does_not_obey_a_stranger_until_told_to),
+	        CASE(agent_knows_a_stranger_after_its_own_restart),
+	        CASE(agent_that_runs_nothing_follows_anybody),
+	        CASE(agent_that_is_refused_starts_nothing),
 	};
 	if (argc == 4 && strcmp(argv[1], "--agent") == 0)
 		return agent_main(argv[2], argv[3]);

@@ -31,7 +31,6 @@ static kp_err watch_once(struct agent *agent, struct kp_call *call)
 	int64_t revision = 0;
 	struct kipp_Instance_list instances = {0};
 	struct kp_str cluster = {0};
-	struct kp_str cluster = {0};
 	int32_t ret = 0;
 	struct kipp_Cluster *controller = controller_of(agent);
 	if (!controller)
@@ -39,9 +38,12 @@ static kp_err watch_once(struct agent *agent, struct kp_call *call)
 	kp_call_set_timeout(call, WATCH_WAIT_MS + 5000);
 	kp_err err = kipp_Cluster_watch(controller, call, kp_str(agent->name), agent->revision,
 	                                WATCH_WAIT_MS, &revision, &instances, &cluster, &ret);
+	if (err == KP_OK && !agent_obeys(agent, cluster))
+		return KP_ERR_STATE;
 	if (err == KP_OK && ret != kipp_Outcome_Done)
 		err = KP_ERR_SERVER;
-	if (err != KP_OK || revision == agent->revision || agent->is_stopping)
+	if (err != KP_OK || revision == agent->revision || agent->is_stopping ||
+	    !agent->is_accepted)
 		return err;
 	// On disk first: what we do from here on, the next agent must know to be wished for.
 	if (assignment_write(agent, revision, instances) != KP_OK)
@@ -58,12 +60,20 @@ void agent_watch_main(void *arg)
 	if (kp_call_open(agent->client, &call) != KP_OK)
 		return;
 	while (!agent->is_stopping) {
+		// Until a report is taken, somebody else may be this node.
+		if (!agent->is_accepted) {
+			if (kp_wait(agent->loop, &agent->changed, after_ms(agent, RETRY_MAX_MS)) ==
+			    KP_ERR_CANCELLED)
+				break;
+			continue;
+		}
 		kp_err err = watch_once(agent, call);
 		kp_call_reset(call);
 		if (err == KP_OK) {
 			retry_ms = RETRY_MIN_MS;
 			continue;
 		}
+		agent->is_recognised = false; // who answers next may be another
 		if (kp_sleep_until(agent->loop, after_ms(agent, retry_ms)) != KP_OK)
 			break;
 		retry_ms = retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : retry_ms * 2;
@@ -92,7 +102,26 @@ static struct kipp_Status_list statuses_of(struct agent *agent, struct kp_arena 
 	return list;
 }
 
-static kp_err report_once(struct agent *agent, struct kp_call *call)
+// recognise asks who is there, without a word of our own: a stranger must not count on this node.
+static kp_err recognise(struct agent *agent, struct kp_call *call)
+{
+	int64_t revision = 0;
+	struct kipp_Instance_list instances = {0};
+	struct kp_str cluster = {0};
+	int32_t ret = 0;
+	struct kipp_Cluster *controller = controller_of(agent);
+	if (!controller)
+		return KP_ERR_NOMEM;
+	kp_call_set_timeout(call, 3000);
+	kp_err err = kipp_Cluster_watch(controller, call, kp_str(agent->name), 0, 0, &revision,
+	                                &instances, &cluster, &ret);
+	if (err == KP_OK)
+		(void)agent_obeys(agent, cluster);
+	kp_call_reset(call);
+	return err;
+}
+
+static kp_err report_once(struct agent *agent, struct kp_call *call, struct kp_why *ret_why)
 {
 	struct kipp_NodeInfo node;
 	struct kp_str why = {0};
@@ -105,7 +134,26 @@ static kp_err report_once(struct agent *agent, struct kp_call *call)
 	agent->is_changed = false;
 	kp_err err = kipp_Cluster_report(controller, call, &node, kp_str(agent->boot_id),
 	                                 statuses_of(agent, kp_call_arena(call)), &why, &ret);
-	return err == KP_OK && ret != kipp_Outcome_Done ? KP_ERR_SERVER : err;
+	if (err == KP_OK && ret != kipp_Outcome_Done)
+		err = kp_why_set(ret_why, KP_ERR_SERVER, "the controller refuses this node: %.*s",
+		                 KP_STR_ARG(why));
+	bool was_accepted = agent->is_accepted;
+	if (err == KP_OK || err == KP_ERR_SERVER)
+		agent->is_accepted = err == KP_OK;
+	if (agent->is_accepted && !was_accepted)
+		kp_wake_all(&agent->changed);
+	return err;
+}
+
+// say reports to the controller that is obeyed, once it is known to be that one.
+static kp_err say(struct agent *agent, struct kp_call *call, struct kp_why *why)
+{
+	kp_err err = agent->is_recognised ? KP_OK : recognise(agent, call);
+	if (err == KP_OK && agent->is_recognised)
+		err = report_once(agent, call, why);
+	if (err != KP_OK)
+		agent->is_recognised = false;
+	return err;
 }
 
 // send_events hands over the oldest events; those that no controller took are kept.
@@ -136,15 +184,16 @@ static kp_err send_events(struct agent *agent, struct kp_call *call)
 	return KP_OK;
 }
 
-static void note_link(struct agent *agent, kp_err err)
+static void note_link(struct agent *agent, kp_err err, const struct kp_why *why)
 {
 	bool is_connected = err == KP_OK;
 	if (agent->is_connected == is_connected || err == KP_ERR_CANCELLED)
 		return;
 	agent->is_connected = is_connected;
-	char text[160];
-	snprintf(text, sizeof(text), "no controller answers: %s; what runs goes on",
-	         kp_err_text(err));
+	char text[640];
+	snprintf(text, sizeof(text), "%s%s; what runs goes on",
+	         why->text[0] ? "" : "no controller answers: ",
+	         why->text[0] ? why->text : kp_err_text(err));
 	agent_note(agent, is_connected ? "node.connected" : "node.disconnected",
 	           kp_str(agent->name), is_connected ? 0 : 1,
 	           is_connected ? "the controller answers" : text);
@@ -158,8 +207,9 @@ void agent_report_main(void *arg)
 	if (err != KP_OK)
 		return;
 	while (err != KP_ERR_CANCELLED) {
-		err = report_once(agent, call);
-		note_link(agent, err);
+		struct kp_why why = {0};
+		err = say(agent, call, &why);
+		note_link(agent, err, &why);
 		if (err == KP_OK)
 			err = send_events(agent, call);
 		kp_call_reset(call);
