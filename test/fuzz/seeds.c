@@ -35,6 +35,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < GOLDEN_VALUE_COUNT; i++)
 		write_seed(argv[1], "codec", i, golden_values[i].hex, 0);
 	for (size_t i = 0; i < GOLDEN_REQUEST_COUNT; i++, packets++) {
+		write_seed(argv[1], "conn", packets, golden_requests[i].hex, 0);
 		write_seed(argv[1], "frame", packets, golden_requests[i].hex, 0);
 		write_seed(argv[1], "packet", packets, golden_requests[i].hex, 4);
 	}
