@@ -8,10 +8,16 @@
 
 kp_err kp_pairs_add(struct kp_pairs *pairs, struct kp_str key, struct kp_str value)
 {
+	size_t len = pairs->bytes.len;
 	kp_packet_pair_encode(&pairs->bytes, key, value);
-	if (pairs->bytes.err == KP_OK)
+	kp_err err = pairs->bytes.err;
+	if (err == KP_OK) {
 		pairs->count++;
-	return pairs->bytes.err;
+	} else { // the pairs that are there stay good
+		pairs->bytes.len = len;
+		pairs->bytes.err = KP_OK;
+	}
+	return err;
 }
 
 void kp_pairs_clear(struct kp_pairs *pairs)

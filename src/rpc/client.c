@@ -209,7 +209,8 @@ static struct client_loop *add_loop(struct kp_client *client, kp_err *ret_err)
 struct client_loop *client_loop_get(struct kp_client *client, kp_err *ret_err)
 {
 	struct client_loop *loop = pthread_getspecific(client->key);
-	if (KP_UNLIKELY(client->is_closing || (loop && loop->is_ending))) {
+	bool is_closing = __atomic_load_n(&client->is_closing, __ATOMIC_RELAXED);
+	if (KP_UNLIKELY(is_closing || (loop && loop->is_ending))) {
 		*ret_err = KP_ERR_CANCELLED;
 		return NULL;
 	}
@@ -324,7 +325,7 @@ void kp_client_close(struct kp_client *client)
 {
 	if (!client)
 		return;
-	client->is_closing = true;
+	__atomic_store_n(&client->is_closing, true, __ATOMIC_RELAXED);
 	for (struct kp_link *link; (link = kp_list_pop(&client->loops)) != NULL;) {
 		struct client_loop *loop = KP_CONTAINER(link, struct client_loop, link);
 		if (loop->is_private || loop->loop == kp_loop_current())

@@ -57,7 +57,7 @@ struct kp_client {
 	struct kp_proxy *registry;         // NULL: no locator
 	pthread_key_t key;                 // this thread's client_loop
 	pthread_cond_t farewell;           // a loop of another thread has let go of us
-	bool is_closing;
+	bool is_closing;                   // atomic
 };
 
 struct client_loop {

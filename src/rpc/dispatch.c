@@ -34,8 +34,6 @@ static void clear_arena(struct kp_call *call)
 
 static void clear_pairs(struct kp_pairs *pairs)
 {
-	if (KP_LIKELY(!pairs->bytes.data && pairs->bytes.err == KP_OK))
-		return;
 	if (pairs->bytes.cap > PAIRS_KEPT_MAX)
 		kp_pairs_fini(pairs);
 	kp_pairs_clear(pairs);
@@ -49,8 +47,10 @@ static void give_call(struct server_loop *loop, struct kp_call *call)
 	}
 	if (call->arena.blocks)
 		clear_arena(call);
-	clear_pairs(&call->in.answer_context);
-	clear_pairs(&call->out.context);
+	if (KP_UNLIKELY((call->in.answer_context.bytes.cap | call->out.context.bytes.cap) != 0)) {
+		clear_pairs(&call->in.answer_context);
+		clear_pairs(&call->out.context);
+	}
 	loop->free_call_count++;
 	kp_list_push_front(&loop->free_calls, &call->link);
 }
@@ -115,9 +115,12 @@ static void answer_error(struct kp_call *call)
 
 static void finish_answer(struct kp_call *call)
 {
-	struct kp_packet_map context = kp_pairs_map(&call->in.answer_context);
+	bool has_context = call->in.answer_context.count > 0;
+	struct kp_packet_map context = {0};
+	if (KP_UNLIKELY(has_context))
+		context = kp_pairs_map(&call->in.answer_context);
 	kp_err err = kp_response_end(call->in.answer, &call->in.mark, NULL,
-	                             context.count > 0 ? &context : NULL);
+	                             has_context ? &context : NULL);
 	if (KP_LIKELY(err == KP_OK)) {
 		deliver(call);
 		return;
@@ -141,13 +144,14 @@ static void release(struct kp_call *call)
 
 static void finish(struct kp_call *call)
 {
-	struct kp_adapter_stats *stats = &call->in.adapter->stats;
-	if (KP_LIKELY(call->in.answer != NULL))
+	if (KP_LIKELY(call->in.answer != NULL)) {
 		finish_answer(call);
-	else if (call->in.fail_code != 0)
+		return;
+	}
+	if (call->in.fail_code != 0)
 		answer_error(call);
-	if (KP_UNLIKELY(kp_call_is_oneway(call)))
-		KP_COUNT(stats->oneways, 1);
+	if (kp_call_is_oneway(call))
+		KP_COUNT(call->in.adapter->stats.oneways, 1);
 }
 
 // --- functions that every servant has
@@ -219,8 +223,8 @@ static const struct servant *find_servant(struct adapter_loop *adapter, struct s
 	return servant;
 }
 
-// look_up finds servant and function; a function that the interface lacks may still be one that
-// every servant has.
+// look_up finds servant and function, or fails the call; a function that the interface lacks may
+// still be one that every servant has.
 static void look_up(struct kp_call *call)
 {
 	struct kp_str name = call->in.packet.servant;
@@ -253,11 +257,8 @@ static void begin(struct kp_call *call, const struct arrival *arrival)
 	if (!arrival->conn)
 		in->peer = *arrival->peer;
 	in->block = kp_block_ref(arrival->block);
-	in->servant = NULL;
-	in->function = NULL;
 	in->answer = NULL;
 	in->fail_code = 0;
-	in->fail_text = (struct kp_str){0};
 	call->out.timeout_ms = 0;
 	int32_t timeout_ms = in->packet.timeout_ms;
 	call->deadline_ns = timeout_ms > 0
