@@ -55,6 +55,14 @@ static kp_err take_report(struct controller *controller, struct kp_call *call,
 	if (statuses.len > STATUSES_REPORTED)
 		return kp_why_set(why, KP_ERR_INVALID, "%zu statuses are more than %d",
 		                  statuses.len, STATUSES_REPORTED);
+	if (state_refuse(&controller->state, node, boot_id)) {
+		controller_settle(controller);
+		return kp_why_set(why, KP_ERR_CONFLICT,
+		                  "the agent at %s is the node %.*s already: start this one with "
+		                  "another --node",
+		                  state_node(&controller->state, node->name)->endpoint,
+		                  KP_STR_ARG(node->name));
+	}
 	KP_TRY(know_node(controller, call, node, why));
 	KP_TRY(controller_ready(controller, why));
 	KP_TRY(state_report(&controller->state, node->name, boot_id, statuses.ptr, statuses.len,

@@ -9,7 +9,6 @@
 #include "os/clock.h"
 #include "os/daemon.h"
 #include "os/file.h"
-#include "os/rand.h"
 #include "rpc/background.h"
 #include "tars/endpoint.h"
 
@@ -470,14 +469,6 @@ static kp_err make_dirs(struct agent *agent, const char *data_dir, struct kp_why
 	return err;
 }
 
-static void make_boot_id(char text[33])
-{
-	uint8_t bytes[16];
-	kp_rand_bytes(bytes, sizeof(bytes));
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-}
-
 static kp_err open_rpc(struct agent *agent, const struct agent_options *options, struct kp_why *why)
 {
 	struct kp_server_options server = {.threads = 1, .application = "kipp", .server = "node"};
@@ -516,6 +507,7 @@ static kp_err open_agent(struct agent *agent, const struct agent_options *option
 		                  "'%s' is no name for a node: letters, digits, '.', '-' and '_'",
 		                  agent->name);
 	KP_TRY(make_dirs(agent, options->data_dir, why));
+	KP_TRY(agent_name_start(agent, why));
 	KP_TRY(open_rpc(agent, options, why));
 	fill_owner(agent);
 	return KP_OK;
@@ -533,7 +525,6 @@ kp_err agent_open(const struct agent_options *options, struct agent **ret, struc
 	kp_wait_list_init(&agent->changed);
 	pthread_mutex_init(&agent->stop_lock, NULL);
 	pthread_cond_init(&agent->stop_done, NULL);
-	make_boot_id(agent->boot_id);
 	kp_err err = open_agent(agent, options, &own);
 	if (err != KP_OK) {
 		agent_close(agent);

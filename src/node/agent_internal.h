@@ -69,6 +69,8 @@ kp_err agent_assign(struct agent *agent, int64_t revision, struct kipp_Instance_
 void agent_events_drop(struct agent *agent, size_t count);
 
 // obey.c
+// agent_name_start makes the boot id, which begins with the name that the directory keeps.
+kp_err agent_name_start(struct agent *agent, struct kp_why *why);
 // agent_load_cluster reads from disk whom we obey.
 void agent_load_cluster(struct agent *agent);
 // agent_obeys tells whether a controller with the store `cluster` is to be obeyed; it is kept if

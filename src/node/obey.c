@@ -1,14 +1,59 @@
-// obey.c - which controller's word counts: that of the store which gave us what we run.
+// obey.c - who we are, and which controller's word counts: that of the store which gave us what we
+// run.
 //
 // A controller that lost its store knows of no server, and would have them all stopped in good
 // faith. So the name of the store is kept beside the assignment, and a stranger is not obeyed until
 // a person says so by removing the file.
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/try.h"
 #include "node/agent_internal.h"
 #include "os/file.h"
+#include "os/rand.h"
 
 #include <stdio.h>
+
+enum {
+	ID_SIZE = 33,
+};
+
+static void make_id(char text[ID_SIZE])
+{
+	uint8_t bytes[(ID_SIZE - 1) / 2];
+	kp_rand_bytes(bytes, sizeof(bytes));
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+}
+
+// keep_id reads the directory's name, or makes it.
+static kp_err keep_id(const char *path, char ret_id[ID_SIZE], struct kp_why *why)
+{
+	struct kp_buf text = {0};
+	bool is_kept = kp_file_read(path, ID_SIZE - 1, &text, NULL) == KP_OK &&
+	               text.len == ID_SIZE - 1 && instance_id_is_valid(kp_buf_str(&text)) &&
+	               kp_str_find(kp_buf_str(&text), '.') == text.len;
+	if (is_kept)
+		memcpy(ret_id, text.data, ID_SIZE - 1);
+	ret_id[ID_SIZE - 1] = '\0';
+	kp_buf_fini(&text);
+	if (is_kept)
+		return KP_OK;
+	make_id(ret_id);
+	return kp_file_replace(path, (struct kp_bytes){(const uint8_t *)ret_id, ID_SIZE - 1}, 0644,
+	                       why);
+}
+
+kp_err agent_name_start(struct agent *agent, struct kp_why *why)
+{
+	char id[ID_SIZE], start[ID_SIZE];
+	kp_cleanup(kp_freep) char *path = kp_file_path("%s/id", agent->dir);
+	if (!path)
+		return KP_ERR_NOMEM;
+	KP_TRY(keep_id(path, id, why));
+	make_id(start);
+	snprintf(agent->boot_id, sizeof(agent->boot_id), "%s.%s", id, start);
+	return KP_OK;
+}
 
 static char *path_of(const struct agent *agent)
 {

@@ -2,6 +2,7 @@
 #include "control/state/state.h"
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "base/try.h"
 
 #include <stdarg.h>
@@ -19,6 +20,7 @@ static void node_free(struct node *node)
 	kp_free(node->endpoint);
 	kp_free(node->version);
 	kp_free(node->boot_id);
+	kp_free(node->refused);
 	kp_vec_fini(&node->instances);
 	kp_free(node);
 }
@@ -159,7 +161,8 @@ static uint64_t instance_digest(const struct instance *instance)
 	uint64_t digest = kp_hash(instance->id, strlen(instance->id), 1);
 	digest = kp_hash(instance->server->spec.ptr, instance->server->spec.len, digest);
 	digest = kp_hash(&instance->restart_count, sizeof(instance->restart_count), digest);
-	return digest ^ (instance->is_running ? 0x9e3779b97f4a7c15 : 0);
+	// Hashed, not added: the wishes of two instances must not cancel each other out.
+	return kp_hash(&instance->is_running, sizeof(instance->is_running), digest);
 }
 
 int64_t node_revision(const struct node *node)
@@ -456,6 +459,35 @@ kp_err state_report(struct state *state, struct kp_str name, struct kp_str boot_
 	KP_TRY(err);
 	KP_TRY(hear_of(state, node, boot_id, now_ns, now_ms));
 	return forget_unreported(state, node, now_ns);
+}
+
+// agent_of is the part of a boot id that an agent's restart does not change; empty if it has none.
+static struct kp_str agent_of(struct kp_str boot_id)
+{
+	size_t dot = kp_str_find(boot_id, '.');
+	return kp_str_sub(boot_id, 0, dot < boot_id.len ? dot : 0);
+}
+
+bool state_refuse(struct state *state, const struct kipp_NodeInfo *info, struct kp_str boot_id)
+{
+	struct node *node = state_node(state, info->name);
+	if (!node || !node->is_alive || !node->boot_id)
+		return false;
+	struct kp_str known = agent_of(kp_str(node->boot_id)), agent = agent_of(boot_id);
+	if (known.len == 0 || agent.len == 0 || kp_str_equal(known, agent))
+		return false;
+	bool is_told = node->refused && kp_str_equal(kp_str(node->refused), boot_id);
+	// A notice that is lost for want of memory is made at the next report.
+	if (!is_told && text_set(&node->refused, boot_id) == KP_OK)
+		(void)state_notice(state, "node.refused", info->name, info->name, 2,
+		                   "a second agent, on host %.*s at %.*s, calls itself %s, which "
+		                   "the one at %s is: start one of them with another --node",
+		                   (int)(info->host.len < 100 ? info->host.len : 100),
+		                   info->host.len ? info->host.ptr : "",
+		                   (int)(info->endpoint.len < 100 ? info->endpoint.len : 100),
+		                   info->endpoint.len ? info->endpoint.ptr : "", node->name,
+		                   node->endpoint);
+	return true;
 }
 
 static kp_err lose_node(struct state *state, struct node *node)

@@ -48,6 +48,7 @@ struct node {
 	char *endpoint;
 	char *version;
 	char *boot_id; // of the agent's last report; NULL: none yet
+	char *refused; // boot id of another agent that was refused last; NULL: none
 	bool is_alive;
 	int64_t silent_at_ns;                // when it counts as lost if it does not report before
 	int64_t seen_ms;                     // for people
@@ -93,6 +94,10 @@ kp_err state_restore_status(struct state *state, struct kp_str id, struct kp_byt
 kp_err state_report(struct state *state, struct kp_str node, struct kp_str boot_id,
                     const struct kipp_Status *statuses, size_t count, int64_t now_ns,
                     int64_t now_ms);
+
+// state_refuse tells whether a report is of another agent than the one that has the node's name and
+// is alive. The first time an agent is refused makes a notice.
+bool state_refuse(struct state *state, const struct kipp_NodeInfo *info, struct kp_str boot_id);
 
 // state_tick finds the nodes that went silent. After a long stop of the controller itself (it was
 // frozen, or busy) nobody's silence counts for the time it did not listen.

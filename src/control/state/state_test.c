@@ -202,6 +202,57 @@ static void restored_status_counts_until_the_node_reports(void **test)
 	kp_buf_fini(&out);
 }
 
+// Told of both at once, as after a silence, an agent must not take them for none.
+static void revision_tells_two_stopped_instances_from_two_running_ones(void **test)
+{
+	struct state *state = *test;
+	const struct node *node = state_node(state, kp_str("a"));
+	assert_int_equal(world_deploy(state, "PayServer", 4), KP_OK);
+	int64_t before = node_revision(node);
+	assert_int_equal(world_run(state, PLAN_STOP, "Book.PayServer.1"), KP_OK);
+	int64_t between = node_revision(node);
+	assert_int_equal(world_run(state, PLAN_STOP, "Book.PayServer.2"), KP_OK);
+	assert_true(node_revision(node) != before);
+	assert_true(node_revision(node) != between);
+	assert_int_equal(world_run(state, PLAN_START, "Book.PayServer.1"), KP_OK);
+	assert_int_equal(world_run(state, PLAN_START, "Book.PayServer.2"), KP_OK);
+	assert_true(node_revision(node) == before);
+}
+
+static kp_err report_as(struct state *state, const char *boot_id, int64_t now_ns, bool *ret_refused)
+{
+	struct kipp_NodeInfo info = world_node("a");
+	*ret_refused = state_refuse(state, &info, kp_str(boot_id));
+	if (*ret_refused)
+		return KP_OK;
+	return state_report(state, info.name, kp_str(boot_id), NULL, 0, now_ns, 0);
+}
+
+static void node_has_one_agent_at_a_time(void **test)
+{
+	struct state *state = *test;
+	bool is_refused;
+	assert_int_equal(report_as(state, "one.1", 0, &is_refused), KP_OK);
+	assert_false(is_refused);
+	assert_int_equal(report_as(state, "two.1", SECOND, &is_refused), KP_OK);
+	assert_true(is_refused);
+	assert_true(has_notice(state, "node.refused"));
+	state_clear_notices(state);
+	assert_int_equal(report_as(state, "two.1", 2 * SECOND, &is_refused), KP_OK);
+	assert_true(is_refused);
+	assert_false(has_notice(state, "node.refused"));
+	assert_int_equal(report_as(state, "one.2", 3 * SECOND, &is_refused), KP_OK);
+	assert_false(is_refused);
+
+	assert_int_equal(state_tick(state, 4 * SECOND), KP_OK);
+	for (int i = 5; i < 20; i++)
+		assert_int_equal(state_tick(state, i * SECOND), KP_OK);
+	assert_int_equal(report_as(state, "two.1", 20 * SECOND, &is_refused), KP_OK);
+	assert_false(is_refused);
+	assert_int_equal(report_as(state, "one.2", 21 * SECOND, &is_refused), KP_OK);
+	assert_true(is_refused);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -216,6 +267,8 @@ int main(void)
 	        TEST(controller_that_was_frozen_blames_nobody),
 	        TEST(instance_that_is_left_out_of_reports_does_not_run),
 	        TEST(revision_depends_on_the_content_alone),
+	        TEST(revision_tells_two_stopped_instances_from_two_running_ones),
+	        TEST(node_has_one_agent_at_a_time),
 	        TEST(restored_status_counts_until_the_node_reports),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
