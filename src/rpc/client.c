@@ -5,6 +5,8 @@
 #include "base/try.h"
 #include "os/clock.h"
 
+#include <sched.h>
+
 enum {
 	TIMEOUT_DEFAULT_MS = 3000,
 	CONNECT_TIMEOUT_DEFAULT_MS = 1500,
@@ -321,17 +323,37 @@ static void free_over_there(struct client_loop *loop)
 	pthread_mutex_unlock(&client->lock);
 }
 
+static void *free_apart(void *arg)
+{
+	client_loop_free(arg);
+	return NULL;
+}
+
+// close_loop frees a client_loop wherever it lives.
+static void close_loop(struct client_loop *loop)
+{
+	bool is_here = loop->loop == kp_loop_current();
+	kp_assert(!is_here || (kp_fiber_current() && !loop->is_private));
+	pthread_t thread;
+	if (!loop->is_private && !is_here) {
+		free_over_there(loop);
+	} else if (loop->is_private && kp_fiber_current()) {
+		// A loop cannot be run from inside a fiber of another.
+		while (kp_thread_start(&thread, free_apart, loop) != KP_OK)
+			sched_yield();
+		pthread_join(thread, NULL);
+	} else {
+		client_loop_free(loop);
+	}
+}
+
 void kp_client_close(struct kp_client *client)
 {
 	if (!client)
 		return;
 	__atomic_store_n(&client->is_closing, true, __ATOMIC_RELAXED);
 	for (struct kp_link *link; (link = kp_list_pop(&client->loops)) != NULL;) {
-		struct client_loop *loop = KP_CONTAINER(link, struct client_loop, link);
-		if (loop->is_private || loop->loop == kp_loop_current())
-			client_loop_free(loop);
-		else
-			free_over_there(loop);
+		close_loop(KP_CONTAINER(link, struct client_loop, link));
 	}
 	pthread_key_delete(client->key);
 	for (size_t i = 0; i < client->proxies.len; i++)

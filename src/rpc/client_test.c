@@ -129,8 +129,10 @@ static void begin_hooks(struct world *world, struct ends *ends)
 static void a_handler_may_close_a_client_that_others_wait_on(void **state)
 {
 	struct world world = open_world(1);
-	struct ends ends = {0};
+	struct ends ends = {0}, own = {0};
 	begin_hooks(&world, &ends);
+	own.echo = RpcTest_Echo_proxy(hook_client, world.object);
+	start_sleeps(&own, 5); // on the private loop of this thread
 	int32_t ret = -1;
 	assert_int_equal(RpcTest_Echo_hook(world.echo, world.call, CLOSE, &ret), KP_OK);
 	assert_int_equal(kp_client_drive(world.client, 60000), KP_OK);
@@ -138,6 +140,7 @@ static void a_handler_may_close_a_client_that_others_wait_on(void **state)
 	assert_int_equal(ends.cancelled, 10);
 	assert_int_equal(hook_ends.calls, 1);
 	assert_int_equal(hook_ends.cancelled, 1);
+	assert_int_equal(own.cancelled, 5);
 	close_world(&world);
 }
 
@@ -377,8 +380,35 @@ static void what_was_sent_before_a_notice_still_leaves(void **state)
 
 static int context_len;
 
-static int32_t look_at_context(struct kp_call *call, int32_t what)
+enum {
+	LOOK,
+	TELL
+};
+
+// tell_and_forget makes a one-way call over a connection that is yet to be opened, in a scope that
+// ends before.
+static kp_err tell_and_forget(struct kp_client *client)
 {
+	struct kp_call *call = NULL;
+	struct kp_request *request = NULL;
+	kp_err err = kp_call_open(client, &call);
+	if (err == KP_OK)
+		err = kp_call_set_context(call, kp_str("who"), kp_str("alice"));
+	if (err == KP_OK)
+		err = kp_request_open(kp_client_proxy(client, hooked->object), call, kp_str("hook"),
+		                      &request);
+	if (err == KP_OK) {
+		kp_i32_encode(kp_request_body(request), 1, LOOK);
+		err = kp_request_oneway(request);
+	}
+	kp_call_close(call);
+	return err;
+}
+
+static int32_t look_or_tell(struct kp_call *call, int32_t what)
+{
+	if (what == TELL)
+		return (int32_t)tell_and_forget(kp_call_user(call));
 	struct kp_str value = kp_call_context(call, kp_str("who"));
 	__atomic_store_n(&context_len, (int)value.len, __ATOMIC_RELAXED);
 	return 0;
@@ -387,18 +417,12 @@ static int32_t look_at_context(struct kp_call *call, int32_t what)
 static void a_scope_may_end_before_its_oneway_calls_are_sent(void **state)
 {
 	struct world world = open_world(1);
-	hook = look_at_context;
+	hook = look_or_tell;
+	hooked = &world;
 	context_len = 0;
-	struct kp_call *call;
-	struct kp_request *request;
-	assert_int_equal(kp_call_open(world.client, &call), KP_OK);
-	assert_int_equal(kp_call_set_context(call, kp_str("who"), kp_str("alice")), KP_OK);
-	assert_int_equal(
-	        kp_request_open((struct kp_proxy *)world.echo, call, kp_str("hook"), &request),
-	        KP_OK);
-	kp_i32_encode(kp_request_body(request), 1, 7);
-	assert_int_equal(kp_request_oneway(request), KP_OK);
-	kp_call_close(call);
+	int32_t ret = -1;
+	assert_int_equal(RpcTest_Echo_hook(world.echo, world.call, TELL, &ret), KP_OK);
+	assert_int_equal(ret, KP_OK);
 	wait_for(__atomic_load_n(&context_len, __ATOMIC_RELAXED) == 5);
 	close_world(&world);
 }

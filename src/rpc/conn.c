@@ -336,9 +336,19 @@ void kp_conn_end(struct kp_conn *conn)
 
 // --- life
 
+// is_own_end tells whether a socket is connected to itself, as happens on the loopback when nobody
+// listens on a port and the kernel picks that very port for our end.
+static bool is_own_end(const struct kp_conn *conn)
+{
+	struct kp_address local;
+	return !conn->is_udp && kp_sock_local(conn->fd, &local) == KP_OK &&
+	       local.len == conn->peer.len &&
+	       memcmp(&local.storage, &conn->peer.storage, local.len) == 0;
+}
+
 static void on_connected(struct kp_conn *conn)
 {
-	if (kp_sock_connected(conn->fd) != KP_OK) {
+	if (kp_sock_connected(conn->fd) != KP_OK || is_own_end(conn)) {
 		kp_conn_close(conn, KP_CLOSE_CONNECT);
 		return;
 	}

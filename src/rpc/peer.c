@@ -133,7 +133,7 @@ static void mark_stale(struct client_loop *loop, const struct peer *peer)
 
 static bool is_fault(const struct client_conn *conn, enum kp_close_reason reason)
 {
-	if (reason == KP_CLOSE_BY_US)
+	if (reason == KP_CLOSE_BY_US || reason == KP_CLOSE_NOMEM)
 		return false;
 	// An orderly end is no fault unless it leaves requests without an answer.
 	return reason != KP_CLOSE_BY_PEER || !kp_list_is_empty(&conn->requests);
@@ -217,12 +217,20 @@ static kp_err open_socket(struct client_conn *conn, const struct kp_address *add
 	return err;
 }
 
+// is_own_lack: what we have run out of says nothing about the endpoint.
+static bool is_own_lack(kp_err err)
+{
+	return err == KP_ERR_LIMIT || err == KP_ERR_NOMEM;
+}
+
 static void on_resolved(void *arg, kp_err err, const struct kp_address *address)
 {
 	struct client_conn *conn = arg;
-	conn->resolve = NULL; // it has ended
-	if (err != KP_OK || open_socket(conn, address) != KP_OK)
-		close_unopened(conn, KP_CLOSE_CONNECT);
+	conn->resolve = NULL;
+	if (err == KP_OK)
+		err = open_socket(conn, address);
+	if (err != KP_OK)
+		close_unopened(conn, is_own_lack(err) ? KP_CLOSE_NOMEM : KP_CLOSE_CONNECT);
 }
 
 static void on_refused(struct kp_timer *timer)
@@ -243,8 +251,9 @@ static kp_err start_opening(struct client_conn *conn)
 	if (kp_address_parse(target->host, target->port, &address) != KP_OK)
 		return kp_resolve_start(loop, target->host, target->port, on_resolved, conn,
 		                        &conn->resolve);
-	if (open_socket(conn, &address) == KP_OK)
-		return KP_OK;
+	err = open_socket(conn, &address);
+	if (err == KP_OK || is_own_lack(err))
+		return err;
 	// Refused on the spot: told like any other failure, later, so that nobody is called back
 	// inside a call.
 	conn->opening.on_timer = on_refused;
