@@ -48,6 +48,7 @@ struct agent {
 	struct kp_wait_list changed; // the report fiber waits here
 	bool is_changed;
 	bool is_connected; // the controller answered last time
+	bool is_link_told; // whether it does was told once
 	bool is_stopping;
 	int64_t swept_ns; // logs and packages were looked after
 

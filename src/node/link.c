@@ -187,9 +187,11 @@ static kp_err send_events(struct agent *agent, struct kp_call *call)
 static void note_link(struct agent *agent, kp_err err, const struct kp_why *why)
 {
 	bool is_connected = err == KP_OK;
-	if (agent->is_connected == is_connected || err == KP_ERR_CANCELLED)
+	bool is_news = agent->is_connected != is_connected || !agent->is_link_told;
+	if (!is_news || err == KP_ERR_CANCELLED)
 		return;
 	agent->is_connected = is_connected;
+	agent->is_link_told = true;
 	char text[640];
 	snprintf(text, sizeof(text), "%s%s; what runs goes on",
 	         why->text[0] ? "" : "no controller answers: ",
