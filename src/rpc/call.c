@@ -1,6 +1,7 @@
 // call.c - what handlers and callers ask of a call.
 #include "rpc/call_internal.h"
 
+#include "base/assert.h"
 #include "base/mem.h"
 #include "os/clock.h"
 #include "os/wait.h"
@@ -141,7 +142,8 @@ void kp_call_fail(struct kp_call *call, int code, const char *format, ...)
 
 void *kp_call_user(const struct kp_call *call)
 {
-	return call->in.servant ? call->in.servant->user : NULL;
+	kp_assert(call->in.servant); // a handler's call has one
+	return call->in.servant->user;
 }
 
 struct kp_str kp_call_servant(const struct kp_call *call)

@@ -376,6 +376,102 @@ static void what_was_sent_before_a_notice_still_leaves(void **state)
 	assert_int_equal(kp_mem_live(), 0);
 }
 
+// --- what peers should not do
+
+struct thief {
+	int listeners[2];
+	pthread_t thread;
+};
+
+// steal answers, on the second connection, the call that was made on the first.
+static void *steal(void *arg)
+{
+	struct thief *thief = arg;
+	struct kp_buf in[2] = {0}, out = {0};
+	int fds[2];
+	int32_t ids[2];
+	struct kp_request_packet request;
+	size_t size;
+	for (int i = 0; i < 2; i++) {
+		fds[i] = accept(thief->listeners[i], NULL, NULL);
+		while (next_request(fds[i], &in[i], &request, &size) &&
+		       request.packet_type == KP_PACKET_ONEWAY)
+			drop(&in[i], size);
+		ids[i] = request.request_id;
+	}
+	for (int i = 0; i < 3; i++) {
+		struct kp_response_packet answer = {.version = KP_PACKET_TARS,
+		                                    .request_id = i == 1 ? ids[1] : ids[0],
+		                                    .ret = i == 0 ? 7 : 0};
+		kp_buf_clear(&out);
+		kp_response_packet_encode(&out, &answer);
+		if (write(fds[i < 2], out.data, out.len) != (ssize_t)out.len)
+			break;
+	}
+	for (int i = 0; i < 2; i++) {
+		close(fds[i]);
+		kp_buf_fini(&in[i]);
+	}
+	kp_buf_fini(&out);
+	return NULL;
+}
+
+static void on_answered(void *arg, kp_err err, const struct RpcTest_Echo_ping_result *result)
+{
+	*(int *)arg += err == KP_OK ? 1 : 100;
+}
+
+static void an_answer_counts_only_on_the_connection_that_asked(void **state)
+{
+	struct thief thief;
+	struct kp_address first, second;
+	thief.listeners[0] = bind_silent(&first, 10);
+	thief.listeners[1] = bind_silent(&second, 10);
+	char object[256];
+	snprintf(object, sizeof(object),
+	         "Test.EchoServer.EchoObj@tcp -h 127.0.0.1 -p %d:tcp -h 127.0.0.1 -p %d",
+	         kp_address_port(&first), kp_address_port(&second));
+	struct kp_client *client = open_client();
+	struct RpcTest_Echo *echo = RpcTest_Echo_proxy(client, object);
+	int answered = 0;
+	assert_int_equal(pthread_create(&thief.thread, NULL, steal, &thief), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(RpcTest_Echo_ping_async(echo, on_answered, &answered), KP_OK);
+	assert_int_equal(kp_client_drive(client, 60000), KP_OK);
+	assert_int_equal(answered, 2);
+	pthread_join(thief.thread, NULL);
+	kp_client_close(client);
+	close(thief.listeners[0]);
+	close(thief.listeners[1]);
+	assert_int_equal(kp_mem_live(), 0);
+}
+
+static void too_large_requests_and_answers_fail_alone(void **state)
+{
+	struct world world = open_world(1);
+	struct kp_client *client = NULL;
+	struct kp_client_options options = patient;
+	options.frame_size_max = 4000;
+	assert_int_equal(kp_client_open(&options, &client, NULL), KP_OK);
+	struct RpcTest_Echo *echo = RpcTest_Echo_proxy(client, world.object);
+	struct kp_bytes large = {kp_alloc_zero(1, 11 << 20), 11 << 20}, response;
+	struct kp_bytes small = {large.ptr, 100}, middle = {large.ptr, 5000};
+	int32_t ret;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(RpcTest_Echo_echo(echo, world.call, middle, &response, &ret),
+		                 KP_ERR_DECODE);
+		assert_int_equal(RpcTest_Echo_echo(world.echo, world.call, large, &response, &ret),
+		                 KP_ERR_CLOSED);
+		assert_int_equal(RpcTest_Echo_echo(echo, world.call, small, &response, &ret),
+		                 KP_OK);
+		assert_int_equal(response.len, 100);
+	}
+	assert_int_equal(stats_of(&world).closed_oversized, 3);
+	kp_free((void *)large.ptr);
+	kp_client_close(client);
+	close_world(&world);
+}
+
 // --- context
 
 static int context_len;
@@ -439,6 +535,8 @@ int main(void)
 	        cmocka_unit_test(when_no_endpoint_answers_the_call_fails_once),
 	        cmocka_unit_test(a_connection_that_never_opens_keeps_nothing),
 	        cmocka_unit_test(what_was_sent_before_a_notice_still_leaves),
+	        cmocka_unit_test(an_answer_counts_only_on_the_connection_that_asked),
+	        cmocka_unit_test(too_large_requests_and_answers_fail_alone),
 	        cmocka_unit_test(a_scope_may_end_before_its_oneway_calls_are_sent),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "kipp/kipp.h"
+#include "os/sock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -235,6 +236,71 @@ static void a_dead_server_is_left_out_and_taken_back(void **state)
 	close_world(&world);
 }
 
+struct answers {
+	int right;
+	int all;
+};
+
+static void on_added(void *arg, kp_err err, const struct RpcTest_Echo_add_result *result)
+{
+	struct answers *answers = arg;
+	answers->all++;
+	answers->right += err == KP_OK && result->ret == 0;
+}
+
+// listen_deaf makes a port that connections to neither open nor fail.
+static int listen_deaf(int *ret_port, int fds[8])
+{
+	struct kp_address address;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(kp_address_parse("127.0.0.1", 0, &address), KP_OK);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address.storage, address.len), 0);
+	assert_int_equal(listen(listener, 0), 0);
+	assert_int_equal(kp_sock_local(listener, &address), KP_OK);
+	*ret_port = kp_address_port(&address);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(kp_sock_connect(&address, false, &fds[i]), KP_OK);
+	return listener;
+}
+
+static void calls_that_wait_for_a_peer_that_leaves_go_elsewhere(void **state)
+{
+	struct world world;
+	open_world(&world);
+	int fds[8], port = world.shops[2].port;
+	int listener = listen_deaf(&world.shops[2].port, fds);
+	struct kp_client *client;
+	struct kp_call *call;
+	const struct kp_client_options options = {.locator = world.locator,
+	                                          .refresh_interval_ms = 10,
+	                                          .connect_timeout_ms = 300,
+	                                          .timeout_ms = 60000};
+	assert_int_equal(kp_client_open(&options, &client, NULL), KP_OK);
+	assert_int_equal(kp_call_open(client, &call), KP_OK);
+	struct RpcTest_Echo *echo = RpcTest_Echo_proxy(client, "Test.EchoServer.EchoObj");
+	struct answers answers = {0};
+	list(&world, 4);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(RpcTest_Echo_add_async(echo, 0, 0, on_added, &answers), KP_OK);
+	while (__atomic_load_n(&world.queries, __ATOMIC_RELAXED) == 0)
+		(void)kp_client_drive(client, 1);
+	list(&world, 1);
+	(void)kp_client_drive(client, 30);
+	int32_t id = -1;
+	assert_int_equal(RpcTest_Echo_add(echo, call, 0, 0, &id), KP_OK); // has it look again
+	assert_int_equal(id, 0);
+	assert_int_equal(kp_client_drive(client, 60000), KP_OK);
+	assert_int_equal(answers.all, 5);
+	assert_int_equal(answers.right, 5);
+	kp_call_close(call);
+	kp_client_close(client);
+	for (int i = 0; i < 8; i++)
+		kp_sock_close(fds[i]);
+	close(listener);
+	world.shops[2].port = port;
+	close_world(&world);
+}
+
 static void look_ups_survive_running_out_of_memory(void **state)
 {
 	struct world world;
@@ -268,6 +334,7 @@ int main(void)
 	        cmocka_unit_test(a_changed_list_is_followed),
 	        cmocka_unit_test(an_empty_list_or_a_dead_registry_changes_nothing),
 	        cmocka_unit_test(a_dead_server_is_left_out_and_taken_back),
+	        cmocka_unit_test(calls_that_wait_for_a_peer_that_leaves_go_elsewhere),
 	        cmocka_unit_test(look_ups_survive_running_out_of_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
