@@ -1,6 +1,8 @@
 // cli.c - the streams and sentences of one run.
 #include "cli/cli.h"
 
+#include "os/pipe.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -138,6 +140,11 @@ bool cli_print(struct cli *cli, struct kp_str text)
 	if (text.len > 0)
 		fwrite(text.ptr, 1, text.len, cli->out);
 	return fflush(cli->out) == 0;
+}
+
+bool cli_is_read(const struct cli *cli)
+{
+	return kp_pipe_has_reader(fileno(cli->out));
 }
 
 bool cli_confirm(struct cli *cli, const char *format, ...)

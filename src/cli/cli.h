@@ -67,6 +67,10 @@ void cli_progress(struct cli *cli, const char *format, ...) KP_PRINTF(2, 3);
 // cli_print writes a text to `out` at once. False when nobody reads any more.
 bool cli_print(struct cli *cli, struct kp_str text);
 
+// cli_is_read tells whether somebody still reads `out`: what waits for news must not wait for
+// nobody.
+bool cli_is_read(const struct cli *cli);
+
 // cli_confirm asks a yes-or-no question. With -y, or without a terminal, it does not ask: yes.
 bool cli_confirm(struct cli *cli, const char *format, ...) KP_PRINTF(2, 3);
 

@@ -166,7 +166,7 @@ static int follow_once(struct remote *remote, struct source *source, int wait_ms
 static int follow_all(struct remote *remote, struct source *sources, size_t count)
 {
 	int wait_ms = WAIT_MS / (int)count;
-	for (;;) {
+	while (cli_is_read(remote->cli)) {
 		size_t failed = 0;
 		int code = CLI_OK;
 		for (size_t i = 0; i < count; i++) {
@@ -179,6 +179,7 @@ static int follow_all(struct remote *remote, struct source *sources, size_t coun
 		if (failed == count)
 			return code == CLI_OK ? CLI_UNREACHABLE : code;
 	}
+	return CLI_FAILED;
 }
 
 static size_t make_sources(struct remote *remote, const struct kipp_InstanceView_list *list,

@@ -245,6 +245,8 @@ static int32_t list_events(struct kp_call *call, int64_t after, int32_t wait_ms,
 		int64_t count = after < -EVENTS_LISTED ? EVENTS_LISTED : -after;
 		after = controller->journal.event_number - count;
 	} else {
+		if (after > controller->journal.event_number)
+			after = 0; // a number of another store's, or of one that was put back
 		err = wait_for_events(controller, after, wait_ms);
 	}
 	if (err == KP_OK)

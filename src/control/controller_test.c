@@ -156,7 +156,7 @@ static void events_wake_those_who_wait_and_are_kept(void **test)
 	struct fixture *f = *test;
 	int64_t last = last_event(f);
 	struct heard heard = {0};
-	assert_int_equal(kipp_Admin_listEvents_async(f->admin, last + 1, 60000, on_events, &heard),
+	assert_int_equal(kipp_Admin_listEvents_async(f->admin, last, 60000, on_events, &heard),
 	                 KP_OK);
 
 	struct kipp_Event events[2];
@@ -173,7 +173,7 @@ static void events_wake_those_who_wait_and_are_kept(void **test)
 	assert_int_equal(ret, kipp_Outcome_Done);
 	assert_int_equal(kp_client_drive(f->client, 30000), KP_OK);
 	assert_int_equal(heard.ret, kipp_Outcome_Done);
-	assert_int_equal(heard.len, 1);
+	assert_int_equal(heard.len, 2);
 
 	restart_controller(f);
 	struct kipp_Event_list found;
@@ -181,6 +181,11 @@ static void events_wake_those_who_wait_and_are_kept(void **test)
 	assert_true(found.len >= 2);
 	assert_int_equal(found.ptr[1].number, last + 2);
 	assert_true(kp_str_equal(found.ptr[1].text, kp_str("signal 9")));
+
+	// Who followed the events of a store that is lost hears of those of the new one.
+	assert_int_equal(kipp_Admin_listEvents(f->admin, f->call, last + 1000, 60000, &found, &ret),
+	                 KP_OK);
+	assert_true(found.len >= 2);
 }
 
 static void long_polls_end_when_the_controller_stops(void **test)

@@ -7,7 +7,7 @@
 
 enum {
 	LINES_DEFAULT = 50,
-	WAIT_MS = 20000,
+	WAIT_MS = 2000, // then it looks whether somebody still reads
 };
 
 static const struct column columns[] = {
@@ -62,6 +62,7 @@ struct stream {
 	int64_t after; // as remote_events takes it
 	size_t widths[TABLE_COLUMNS_MAX];
 	bool is_begun;
+	bool is_silent; // what comes next was there before, and is not asked for
 };
 
 static int print_events(struct stream *stream, const struct kipp_Event_list *events)
@@ -90,6 +91,9 @@ static int ask_events(struct stream *stream, int wait_ms)
 {
 	struct kipp_Event_list events = {0};
 	int code = remote_events(stream->remote, &stream->after, wait_ms, &events);
+	if (stream->is_silent)
+		events.len = 0;
+	stream->is_silent = false;
 	if (code != CLI_OK || (events.len == 0 && stream->is_begun))
 		return code;
 	return print_events(stream, &events);
@@ -106,10 +110,11 @@ int verb_events(struct cli *cli, const struct args *args)
 	if (stream.format == TABLE_JSON && is_follow)
 		stream.format = TABLE_JSON_LINES;
 	int64_t lines = args_number(args, FLAG_LINES, LINES_DEFAULT);
-	stream.after = lines > 0 ? -lines : -1;
+	stream.after = lines > 0 ? -lines : -1; // -1 tells at least where the new ones begin
+	stream.is_silent = lines == 0;
 	code = ask_events(&stream, 0);
 	while (code == CLI_OK && is_follow)
-		code = ask_events(&stream, WAIT_MS);
+		code = cli_is_read(cli) ? ask_events(&stream, WAIT_MS) : CLI_FAILED;
 	remote_close(&remote);
 	return code;
 }

@@ -33,7 +33,8 @@ static int wait_for_change(struct remote *remote, int64_t *event)
 	struct kipp_Event_list events = {0};
 	int code;
 	do {
-		code = remote_events(remote, event, WATCH_MS, &events);
+		code = cli_is_read(remote->cli) ? remote_events(remote, event, WATCH_MS, &events)
+		                                : CLI_FAILED;
 	} while (code == CLI_OK && events.len == 0 && !remote->cli->has_out_colour);
 	return code;
 }
