@@ -7,7 +7,6 @@ import socket
 import subprocess
 import tarfile
 import threading
-import time
 
 import pytest
 from conftest import BOOK, KIPP, Daemon, processes_below, wait_until
