@@ -28,12 +28,15 @@
 #endif
 
 #if HAVE_TSAN
-// libuv closes its descriptors by raw system calls, which ThreadSanitizer does not see: a number
-// that another thread gets next looks like a race.
+// libuv closes its descriptors by raw system calls, which ThreadSanitizer does not see: whatever
+// another thread does with a number that it gets next looks like a race.
 KP_API const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
-	return "race:epoll_create1\nrace:eventfd\n";
+	return "race:interceptor_epoll_create1$\nrace:interceptor_epoll_ctl$\n"
+	       "race:interceptor_eventfd$\nrace:interceptor_pipe2$\nrace:interceptor_socket$\n"
+	       "race:interceptor_accept4$\nrace:interceptor_timerfd_create$\n"
+	       "race:interceptor_close$\n";
 }
 #endif
 
