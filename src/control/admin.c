@@ -3,11 +3,39 @@
 
 #include "base/try.h"
 #include "control/state/names.h"
+#include "control/state/spec.h"
 #include "kipp/version.h"
 #include "os/clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+
+// find_used makes a set of the packages that servers have.
+static kp_err find_used(const struct state *state, struct kp_map *ret)
+{
+	size_t index = 0;
+	void *value;
+	while (kp_map_next(&state->servers, &index, NULL, &value)) {
+		const struct blob *bytes = &((const struct server *)value)->spec;
+		struct kp_arena arena = {0};
+		struct kipp_Server spec;
+		kp_err err = spec_decode((struct kp_bytes){bytes->ptr, bytes->len}, &arena, &spec);
+		if (err == KP_OK)
+			err = kp_map_set(ret, spec.package, value);
+		kp_arena_fini(&arena);
+		KP_TRY(err);
+	}
+	return KP_OK;
+}
+
+static void clean_packages(struct controller *controller, struct kp_str hash)
+{
+	struct kp_map used = {0};
+	if (controller_ready(controller, NULL) == KP_OK &&
+	    find_used(&controller->state, &used) == KP_OK)
+		packages_clean(&controller->packages, &used, hash);
+	kp_map_fini(&used);
+}
 
 static kp_err put(struct kp_call *call, struct kp_str hash, int64_t offset, struct kp_bytes part,
                   int64_t *ret_stored, struct kp_why *why)
@@ -21,6 +49,7 @@ static kp_err put(struct kp_call *call, struct kp_str hash, int64_t offset, stru
 	snprintf(text, sizeof(text), "a package of %" PRId64 " bytes was stored", *ret_stored);
 	controller_note(controller, "package.stored", hash, text);
 	controller_settle(controller);
+	clean_packages(controller, hash);
 	return KP_OK;
 }
 

@@ -8,6 +8,8 @@
 #include "os/digest.h"
 #include "os/file.h"
 
+#include <stdlib.h>
+
 static kp_err out_of_memory(struct kp_why *why)
 {
 	return kp_why_set(why, KP_ERR_NOMEM, "the controller is out of memory: try again");
@@ -168,4 +170,60 @@ kp_err packages_read(const struct packages *packages, struct kp_str hash, int64_
 	KP_TRY(kp_file_read_at(path, offset, PACKAGE_READ_SIZE, out, why));
 	*ret_size = size;
 	return KP_OK;
+}
+
+struct aged {
+	const char *name; // borrowed
+	int64_t changed_ns;
+};
+
+static int newest_first(const void *a, const void *b)
+{
+	int64_t left = ((const struct aged *)a)->changed_ns;
+	int64_t right = ((const struct aged *)b)->changed_ns;
+	return left < right ? 1 : left > right ? -1 : 0;
+}
+
+static bool is_unused(const char *name, const struct kp_map *used, struct kp_str now)
+{
+	struct kp_str hash = kp_str(name);
+	if (!kp_str_ends_with(hash, kp_str(".pkg")))
+		return false;
+	hash.len -= 4;
+	// A clock that was set back makes what is new look old.
+	return !kp_str_equal(hash, now) && !kp_map_get(used, hash);
+}
+
+static size_t list_unused(const struct packages *packages, const struct kp_file_list *list,
+                          const struct kp_map *used, struct kp_str now, struct aged *ret)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < list->count; i++) {
+		struct kp_file_info info;
+		kp_cleanup(kp_freep) char *path =
+		        kp_file_path("%s/%s", packages->dir, list->names[i]);
+		if (path && is_unused(list->names[i], used, now) &&
+		    kp_file_stat(path, false, &info) == KP_OK)
+			ret[count++] = (struct aged){list->names[i], info.changed_ns};
+	}
+	if (count > 1)
+		qsort(ret, count, sizeof(*ret), newest_first);
+	return count;
+}
+
+void packages_clean(const struct packages *packages, const struct kp_map *used, struct kp_str now)
+{
+	struct kp_file_list list = {0};
+	if (kp_file_list_dir(packages->dir, &list, NULL) != KP_OK)
+		return;
+	struct aged *unused = kp_alloc_zero(list.count + 1, sizeof(*unused));
+	size_t count = unused ? list_unused(packages, &list, used, now, unused) : 0;
+	for (size_t i = PACKAGES_KEPT_UNUSED; i < count; i++) {
+		kp_cleanup(kp_freep) char *path =
+		        kp_file_path("%s/%s", packages->dir, unused[i].name);
+		if (path)
+			kp_file_remove(path, NULL);
+	}
+	kp_free(unused);
+	kp_file_list_fini(&list);
 }

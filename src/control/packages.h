@@ -5,11 +5,13 @@
 // a wrong one is found by the check and starts over.
 #pragma once
 
+#include "base/map.h"
 #include "kipp/buf.h"
 
 enum {
 	PACKAGE_PART_MAX = 8 << 20,  // of one upload call
 	PACKAGE_READ_SIZE = 1 << 20, // of one download call
+	PACKAGES_KEPT_UNUSED = 20,   // so that a deployment can be taken back
 };
 #define PACKAGE_SIZE_MAX (INT64_C(1) << 30)
 
@@ -34,3 +36,7 @@ kp_err packages_put(struct packages *packages, struct kp_str hash, int64_t offse
 // packages_read appends up to PACKAGE_READ_SIZE bytes from `offset`. NOTFOUND.
 kp_err packages_read(const struct packages *packages, struct kp_str hash, int64_t offset,
                      struct kp_buf *out, int64_t *ret_size, struct kp_why *why);
+
+// packages_clean removes the packages that are no key of `used`, but for the one that was stored
+// just now and the PACKAGES_KEPT_UNUSED last ones. What cannot be removed stays.
+void packages_clean(const struct packages *packages, const struct kp_map *used, struct kp_str now);

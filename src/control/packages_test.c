@@ -177,6 +177,32 @@ static void opening_removes_uploads_that_never_ended(void **state)
 	assert_int_equal(stored, 0);
 }
 
+static void make_package(struct fixture *f, int number, char hash[65])
+{
+	snprintf(hash, 65, "%064x", (unsigned)number);
+	kp_cleanup(kp_freep) char *path = kp_file_path("%s/packages/%s.pkg", f->dir, hash);
+	assert_int_equal(kp_file_replace(path, content, 0644, NULL), KP_OK);
+}
+
+static void cleaning_keeps_what_is_used_new_or_just_stored(void **state)
+{
+	struct fixture *f = *state;
+	char hashes[PACKAGES_KEPT_UNUSED + 4][65];
+	struct kp_map used = {0};
+	const int count = PACKAGES_KEPT_UNUSED + 4;
+	for (int i = 0; i < count; i++)
+		make_package(f, i + 1, hashes[i]);
+	assert_int_equal(kp_map_set(&used, kp_str(hashes[0]), f), KP_OK);
+	packages_clean(&f->packages, &used, kp_str(hashes[1]));
+	int left = 0;
+	for (int i = 0; i < count; i++)
+		left += packages_has(&f->packages, kp_str(hashes[i]));
+	assert_int_equal(left, PACKAGES_KEPT_UNUSED + 2);
+	assert_true(packages_has(&f->packages, kp_str(hashes[0])));
+	assert_true(packages_has(&f->packages, kp_str(hashes[1])));
+	kp_map_fini(&used);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -188,6 +214,7 @@ int main(void)
 	        TEST(upload_with_the_wrong_content_starts_over),
 	        TEST(uploads_of_one_package_at_once_both_end_well),
 	        TEST(upload_checks_its_hash_offset_and_size),
+	        TEST(cleaning_keeps_what_is_used_new_or_just_stored),
 	        TEST(opening_removes_uploads_that_never_ended),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
