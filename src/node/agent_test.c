@@ -779,6 +779,24 @@ static void agent_starts_without_a_controller(void **state)
 	finish(world);
 }
 
+static void agent_runs_nothing_twice_when_a_record_is_damaged(void **state)
+{
+	struct world *world = *state;
+	struct kp_proc proc;
+	spawn_agent(world, &proc);
+	wait_for(world, "all active", are_active, INSTANCES);
+	int pid = world->then[1].pid;
+	end_process(&proc, SIGKILL);
+	world->agent_pid = 0;
+	kp_cleanup(kp_freep) char *path = kp_file_path("%s/node/servers/%s.TestServer.1/state",
+	                                               world->dir, world->application);
+	assert_int_equal(kp_file_replace(path, (struct kp_bytes){0}, 0644, NULL), KP_OK);
+	finish(world);
+	settles(world);
+	assert_int_equal(world->then[1].pid, pid);
+	wait_for(world, "the event", has_line, (intptr_t) "what ran was ended");
+}
+
 // become_another is what a controller does whose data directory was lost: it knows of nothing.
 static void become_another(struct world *world, int instances)
 {
@@ -880,6 +898,7 @@ int main(int argc, char **argv)
 	        CASE(agent_killed_at_any_point_starts_nothing_twice),
 	        CASE(agent_leaves_its_servers_running_and_finds_them_again),
 	        CASE(agent_starts_without_a_controller),
+	        CASE(agent_runs_nothing_twice_when_a_record_is_damaged),
 	        CASE(agent_does_not_obey_a_stranger_until_told_to),
 	        CASE(agent_knows_a_stranger_after_its_own_restart),
 	        CASE(agent_that_runs_nothing_follows_anybody),

@@ -166,6 +166,22 @@ static bool find_process(struct instance *instance)
 	return search.pid && kp_proc_open(search.pid, search.start_time, &instance->proc) == KP_OK;
 }
 
+// end_unrecorded ends what runs with our configuration file, when the record that would tell of it
+// cannot be read: else it would run beside the next one for ever.
+static void end_unrecorded(struct instance *instance, const char *text)
+{
+	struct kp_str name = kp_str(instance->id); // "App.Server.1"
+	char told[512];
+	while (name.len > 0 && name.ptr[name.len - 1] != '.')
+		name.len--;
+	kp_cleanup(kp_freep) char *pair = kp_file_path("TARS_CONFIG=%s/conf/%.*sconfig.conf",
+	                                               instance->dir, KP_STR_ARG(name));
+	int count = pair ? kp_proc_kill_env(pair) : 0;
+	snprintf(told, sizeof(told), "%.400s; it starts anew%s", text,
+	         count ? ", and what ran was ended" : "");
+	instance->owner->ops->tell(instance->owner->arg, instance, "instance.record", 2, told);
+}
+
 void instance_load(struct instance *instance, int64_t now_ns)
 {
 	struct kp_why why = {0};
@@ -173,8 +189,7 @@ void instance_load(struct instance *instance, int64_t now_ns)
 	kp_err err = path ? record_read(path, &instance->record, &why) : KP_ERR_NOMEM;
 	if (err != KP_OK) {
 		if (err != KP_ERR_NOTFOUND)
-			instance->owner->ops->tell(instance->owner->arg, instance,
-			                           "instance.record", 2, why.text);
+			end_unrecorded(instance, why.text[0] ? why.text : kp_err_text(err));
 		return;
 	}
 	instance->supervise.restarts = instance->record.restarts;

@@ -36,6 +36,9 @@ static struct instance *find_sender(struct agent *agent, const struct tars_Serve
 	size_t count = 0;
 	for (size_t i = 0; i < agent->instances.len; i++) {
 		struct instance *instance = agent->instances.ptr[i];
+		// Adopted, and nobody has said yet what it is.
+		if (!instance->supervise.is_wished && is_at(instance, info->pid))
+			return instance;
 		if (!is_of(instance, info->application, info->serverName))
 			continue;
 		if (is_at(instance, info->pid))

@@ -118,6 +118,8 @@ static void on_wished(struct supervise *s, const struct supervise_wish *wish, in
 		s->package = SUPERVISE_PACKAGE_ABSENT;
 	s->wish = *wish;
 	s->has_failed &= !was_wished;
+	if (!was_wished)
+		s->beat_ns = now_ns; // until now heartbeats could not be told apart
 	s->is_forgotten = false;
 	forget_trouble(s, now_ns);
 }

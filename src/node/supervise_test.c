@@ -503,6 +503,22 @@ static void supervise_never_runs_two_and_always_converges(void **state)
 		run_random_world(seed + (uint64_t)round);
 }
 
+// An agent that waits for its first assignment does not hear all heartbeats.
+static void supervise_blames_nobody_before_the_first_wish(void **state)
+{
+	struct world w;
+	struct supervise_wish running = {.must_run = true, .package = "p1"};
+	setup(&w, "kipp");
+	FEED(&w, SUPERVISE_ADOPTED, .pid = 100, .is_active = true, .running = &running);
+	pass(&w, 60 * S_NS, false);
+	wish(&w, true, "p1", 0);
+	assert_false(has(&w, SUPERVISE_KILL));
+	pass(&w, 4 * S_NS, false);
+	assert_false(has(&w, SUPERVISE_KILL));
+	pass(&w, 2 * S_NS, false);
+	assert_true(has(&w, SUPERVISE_KILL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -517,6 +533,7 @@ int main(void)
 	        cmocka_unit_test(supervise_finds_one_silent_adapter),
 	        cmocka_unit_test(supervise_expects_no_beat_from_scripts),
 	        cmocka_unit_test(supervise_blames_nobody_for_its_own_absence),
+	        cmocka_unit_test(supervise_blames_nobody_before_the_first_wish),
 	        cmocka_unit_test(supervise_asks_then_terminates_then_kills),
 	        cmocka_unit_test(supervise_terminates_at_once_when_nobody_listens),
 	        cmocka_unit_test(supervise_fetches_the_new_package_before_it_stops_the_old),
