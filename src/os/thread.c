@@ -1,6 +1,7 @@
 // thread.c - threads and the signals that ask a program to end.
 #include "os/thread.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -12,6 +13,11 @@ kp_err kp_thread_start(pthread_t *ret_thread, void *(*main)(void *arg), void *ar
 	int failed = pthread_create(ret_thread, NULL, main, arg);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return failed ? KP_ERR_LIMIT : KP_OK;
+}
+
+void kp_thread_yield(void)
+{
+	sched_yield();
 }
 
 static void fill(sigset_t *set)

@@ -9,6 +9,9 @@
 // thread to be had.
 kp_err kp_thread_start(pthread_t *ret_thread, void *(*main)(void *arg), void *arg);
 
+// kp_thread_yield lets other threads run first.
+void kp_thread_yield(void);
+
 // kp_signals_block keeps SIGTERM, SIGINT and SIGHUP for kp_signals_wait, and has SIGPIPE ignored.
 // Before any thread starts.
 void kp_signals_block(void);

@@ -5,8 +5,6 @@
 #include "base/try.h"
 #include "os/clock.h"
 
-#include <sched.h>
-
 enum {
 	TIMEOUT_DEFAULT_MS = 3000,
 	CONNECT_TIMEOUT_DEFAULT_MS = 1500,
@@ -340,7 +338,7 @@ static void close_loop(struct client_loop *loop)
 	} else if (loop->is_private && kp_fiber_current()) {
 		// A loop cannot be run from inside a fiber of another.
 		while (kp_thread_start(&thread, free_apart, loop) != KP_OK)
-			sched_yield();
+			kp_thread_yield();
 		pthread_join(thread, NULL);
 	} else {
 		client_loop_free(loop);
