@@ -10,22 +10,17 @@ enum {
 	DOUBLINGS_MAX = 6,
 };
 
-bool kp_health_is_isolated(const struct kp_health *health, int64_t now_ns)
+bool kp_health_is_isolated(const struct kp_health *health)
 {
-	if (health->until_ns == 0)
-		return false;
-	if (now_ns < health->until_ns)
-		return true;
-	return health->is_probing && now_ns - health->probe_ns < probe_patience_ns;
+	return health->until_ns != 0;
 }
 
-bool kp_health_may_call(struct kp_health *health, int64_t now_ns)
+bool kp_health_wants_probe(struct kp_health *health, int64_t now_ns)
 {
-	if (health->until_ns == 0)
-		return true;
-	if (kp_health_is_isolated(health, now_ns))
+	if (health->until_ns == 0 || now_ns < health->until_ns)
 		return false;
-	health->is_probing = true;
+	if (health->probe_ns != 0 && now_ns - health->probe_ns < probe_patience_ns)
+		return false;
 	health->probe_ns = now_ns;
 	return true;
 }
@@ -41,19 +36,19 @@ static void isolate(struct kp_health *health, int64_t now_ns)
 	int64_t pause_ns = pause_min_ns << doublings;
 	health->until_ns = now_ns + (pause_ns < pause_max_ns ? pause_ns : pause_max_ns);
 	health->isolations++;
-	health->is_probing = false;
+	health->probe_ns = 0;
 }
 
 void kp_health_on_timeout(struct kp_health *health, int64_t now_ns)
 {
 	health->faults++;
-	if (health->faults >= TIMEOUTS_MAX && !(health->until_ns > now_ns))
+	if (health->faults >= TIMEOUTS_MAX && health->until_ns <= now_ns)
 		isolate(health, now_ns);
 }
 
 void kp_health_on_broken(struct kp_health *health, int64_t now_ns)
 {
 	health->faults++;
-	if (!(health->until_ns > now_ns))
+	if (health->until_ns <= now_ns)
 		isolate(health, now_ns);
 }

@@ -8,16 +8,19 @@
 
 static const int64_t ms = 1000000;
 
-static void a_broken_connection_isolates_and_a_probe_follows(void **state)
+static void a_broken_connection_isolates_until_a_probe_is_answered(void **state)
 {
 	struct kp_health health = {0};
-	assert_true(kp_health_may_call(&health, 1));
+	assert_false(kp_health_wants_probe(&health, 1));
 	kp_health_on_broken(&health, 1000 * ms);
-	assert_false(kp_health_may_call(&health, 1100 * ms));
-	assert_true(kp_health_may_call(&health, 1200 * ms));
-	assert_false(kp_health_may_call(&health, 1201 * ms));
+	assert_true(kp_health_is_isolated(&health));
+	assert_false(kp_health_wants_probe(&health, 1199 * ms));
+	assert_true(kp_health_wants_probe(&health, 1200 * ms));
+	assert_false(kp_health_wants_probe(&health, 1201 * ms)); // one at a time
+	assert_true(kp_health_wants_probe(&health, 4200 * ms));  // unless it is lost
+	assert_true(kp_health_is_isolated(&health));
 	kp_health_on_answer(&health);
-	assert_true(kp_health_may_call(&health, 1202 * ms));
+	assert_false(kp_health_is_isolated(&health));
 }
 
 static void pauses_grow_to_a_limit(void **state)
@@ -41,12 +44,12 @@ static void one_timeout_is_no_reason_three_in_a_row_are(void **state)
 	for (int i = 0; i < 10; i++) {
 		kp_health_on_timeout(&health, i * ms);
 		kp_health_on_timeout(&health, i * ms);
-		assert_false(kp_health_is_isolated(&health, i * ms));
+		assert_false(kp_health_is_isolated(&health));
 		kp_health_on_answer(&health);
 	}
 	for (int i = 0; i < 3; i++)
 		kp_health_on_timeout(&health, i * ms);
-	assert_true(kp_health_is_isolated(&health, 3 * ms));
+	assert_true(kp_health_is_isolated(&health));
 }
 
 static void faults_of_calls_in_flight_count_once(void **state)
@@ -59,36 +62,51 @@ static void faults_of_calls_in_flight_count_once(void **state)
 	assert_int_equal(health.until_ns, until_ns);
 }
 
+// pick asks about the first `count` of `all`, of which the first `tried` were tried.
+static size_t pick(struct kp_health *const *all, size_t count, size_t tried, size_t *cursor,
+                   int64_t now_ns, size_t *probe)
+{
+	struct kp_pick_ask ask = {all, count, all, tried, now_ns};
+	return kp_pick(&ask, cursor, probe);
+}
+
 static void picking_goes_round_and_avoids_the_sick(void **state)
 {
 	struct kp_health healths[3] = {0};
 	struct kp_health *all[] = {&healths[0], &healths[1], &healths[2]};
-	size_t cursor = 0, picked[3] = {0};
-	for (int i = 0; i < 300; i++)
-		picked[kp_pick(all, 3, NULL, 0, &cursor, 1)]++;
+	size_t cursor = 0, probe, picked[3] = {0};
+	for (int i = 0; i < 300; i++) {
+		picked[pick(all, 3, 0, &cursor, 1, &probe)]++;
+		assert_int_equal(probe, 3);
+	}
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(picked[i], 100);
 	kp_health_on_broken(&healths[1], 10);
-	for (int i = 0; i < 100; i++)
-		assert_int_not_equal(kp_pick(all, 3, NULL, 0, &cursor, 11), 1);
+	int probes = 0;
+	for (int i = 0; i < 100; i++) {
+		assert_int_not_equal(pick(all, 3, 0, &cursor, 10 + i * 10 * ms, &probe), 1);
+		assert_true(probe == 3 || (probe == 1 && i >= 20));
+		probes += probe == 1;
+	}
+	assert_int_equal(probes, 1);
 }
 
 static void when_all_are_sick_somebody_is_asked_all_the_same(void **state)
 {
 	struct kp_health healths[2] = {0};
 	struct kp_health *all[] = {&healths[0], &healths[1]};
-	size_t cursor = 0;
+	size_t cursor = 0, probe;
 	kp_health_on_broken(&healths[0], 10);
 	kp_health_on_broken(&healths[1], 10);
-	assert_true(kp_pick(all, 2, NULL, 0, &cursor, 11) < 2);
-	assert_int_equal(kp_pick(all, 2, all, 2, &cursor, 11), 2);
-	assert_int_equal(kp_pick(all, 2, all, 1, &cursor, 11), 1);
+	assert_true(pick(all, 2, 0, &cursor, 11, &probe) < 2);
+	assert_int_equal(pick(all, 2, 2, &cursor, 11, &probe), 2);
+	assert_int_equal(pick(all, 2, 1, &cursor, 11, &probe), 1);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(a_broken_connection_isolates_and_a_probe_follows),
+	        cmocka_unit_test(a_broken_connection_isolates_until_a_probe_is_answered),
 	        cmocka_unit_test(pauses_grow_to_a_limit),
 	        cmocka_unit_test(one_timeout_is_no_reason_three_in_a_row_are),
 	        cmocka_unit_test(faults_of_calls_in_flight_count_once),

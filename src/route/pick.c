@@ -1,28 +1,29 @@
 // pick.c - round robin.
 #include "route/pick.h"
 
-static bool is_tried(const struct kp_health *health, struct kp_health *const *tried,
-                     size_t tried_count)
+static bool is_tried(const struct kp_pick_ask *ask, const struct kp_health *health)
 {
-	for (size_t i = 0; i < tried_count; i++)
-		if (tried[i] == health)
+	for (size_t i = 0; i < ask->tried_count; i++)
+		if (ask->tried[i] == health)
 			return true;
 	return false;
 }
 
-size_t kp_pick(struct kp_health *const *healths, size_t count, struct kp_health *const *tried,
-               size_t tried_count, size_t *cursor, int64_t now_ns)
+size_t kp_pick(const struct kp_pick_ask *ask, size_t *cursor, size_t *ret_probe)
 {
+	size_t count = ask->count;
 	size_t fallback = count;
 	size_t index = count > 0 ? *cursor % count : 0;
+	*ret_probe = count;
 	for (size_t seen = 0; seen < count; seen++, index = index + 1 == count ? 0 : index + 1) {
-		if (is_tried(healths[index], tried, tried_count))
-			continue;
-		if (kp_health_may_call(healths[index], now_ns)) {
+		struct kp_health *health = ask->healths[index];
+		if (!kp_health_is_isolated(health) && !is_tried(ask, health)) {
 			*cursor = index + 1;
 			return index;
 		}
-		if (fallback == count)
+		if (*ret_probe == count && kp_health_wants_probe(health, ask->now_ns))
+			*ret_probe = index;
+		if (fallback == count && !is_tried(ask, health))
 			fallback = index;
 	}
 	*cursor = fallback + 1;

@@ -128,9 +128,11 @@ struct kp_request {
 	struct kp_buf body;
 	int32_t id; // 0: none
 	bool is_oneway;
+	bool is_probe; // a ping of our own, that nobody waits for
 	bool is_written;
 	bool is_done;
 	uint64_t offset; // in the connection's stream, once written
+	uint64_t heard;  // what the connection had received by then
 	struct client_conn *conn;
 	struct kp_health *tried[KP_ATTEMPTS_MAX]; // NULL: its peer has left
 	size_t attempts;
@@ -158,6 +160,8 @@ bool route_want(struct route *route, int64_t now_ns);
 // peer.c
 struct client_conn *peer_conn(struct peer *peer);
 void peer_leave(struct peer *peer);
+// peer_on_silence: a call ended without an answer. `is_silent`: nothing at all came meanwhile.
+void peer_on_silence(struct peer *peer, bool is_silent);
 struct peer *peer_find(struct client_loop *loop, const struct target *target);
 // client_conn_settle hangs up a connection without a peer once its last request is gone.
 void client_conn_settle(struct client_conn *conn);

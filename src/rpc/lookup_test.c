@@ -263,6 +263,35 @@ static int listen_deaf(int *ret_port, int fds[8])
 	return listener;
 }
 
+// A frozen process accepts connections, in the kernel's name, and says nothing: one caller finds
+// that out, and from then on only probes do.
+static void a_silent_server_costs_one_call(void **state)
+{
+	struct world world;
+	open_world(&world);
+	int port = world.shops[1].port;
+	struct kp_address address;
+	int listener;
+	assert_int_equal(kp_address_parse("127.0.0.1", 0, &address), KP_OK);
+	assert_int_equal(kp_sock_listen(&address, &listener), KP_OK);
+	assert_int_equal(kp_sock_local(listener, &address), KP_OK);
+	world.shops[1].port = kp_address_port(&address);
+	list(&world, 7);
+	kp_call_set_timeout(world.call, 1500);
+	int failed = 0;
+	for (int i = 0; i < 400; i++) {
+		int32_t id = 0;
+		failed += RpcTest_Echo_add(world.echo, world.call, 0, 0, &id) != KP_OK;
+		usleep(2000);
+	}
+	assert_int_equal(failed, 1);
+	// Awake again, it is taken back.
+	world.shops[1].port = port;
+	expect_seen(&world, 7);
+	kp_sock_close(listener);
+	close_world(&world);
+}
+
 static void calls_that_wait_for_a_peer_that_leaves_go_elsewhere(void **state)
 {
 	struct world world;
@@ -334,6 +363,7 @@ int main(void)
 	        cmocka_unit_test(a_changed_list_is_followed),
 	        cmocka_unit_test(an_empty_list_or_a_dead_registry_changes_nothing),
 	        cmocka_unit_test(a_dead_server_is_left_out_and_taken_back),
+	        cmocka_unit_test(a_silent_server_costs_one_call),
 	        cmocka_unit_test(calls_that_wait_for_a_peer_that_leaves_go_elsewhere),
 	        cmocka_unit_test(look_ups_survive_running_out_of_memory),
 	};

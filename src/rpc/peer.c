@@ -131,6 +131,18 @@ static void mark_stale(struct client_loop *loop, const struct peer *peer)
 	}
 }
 
+void peer_on_silence(struct peer *peer, bool is_silent)
+{
+	int64_t now_ns = kp_clock_ns();
+	// A lost datagram is no sign of an illness.
+	if (!is_silent || peer->target.is_udp)
+		kp_health_on_timeout(&peer->health, now_ns);
+	else
+		kp_health_on_broken(&peer->health, now_ns);
+	if (kp_health_is_isolated(&peer->health))
+		mark_stale(peer->loop, peer);
+}
+
 static bool is_fault(const struct client_conn *conn, enum kp_close_reason reason)
 {
 	if (reason == KP_CLOSE_BY_US || reason == KP_CLOSE_NOMEM)

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 
 enum {
+	PROBE_TIMEOUT_NS = 1000 * KP_NS_PER_MS,
 	FREE_REQUESTS_MAX = 1024,
 	BODY_KEPT_MAX = 64 << 10,
 	STALE_POLL_NS = 50 * KP_NS_PER_MS,
@@ -26,6 +27,21 @@ static struct kp_request *take_request(struct client_loop *loop)
 	}
 	loop->free_request_count--;
 	return KP_CONTAINER(link, struct kp_request, link);
+}
+
+static void init_request(struct kp_request *request, struct route *route, struct kp_call *call,
+                         struct kp_str function)
+{
+	request->loop = route->loop;
+	request->route = route;
+	request->call = call;
+	request->function = function;
+	request->id = 0;
+	request->is_oneway = request->is_probe = request->is_written = request->is_done = false;
+	request->conn = NULL;
+	request->attempts = 0;
+	request->err = KP_OK;
+	request->on_answer = NULL;
 }
 
 static void request_free(struct kp_request *request)
@@ -172,7 +188,7 @@ static void finish(struct kp_request *request, kp_err err)
 	request->err = err;
 	if (request->on_answer)
 		call_back_later(request);
-	else if (request->is_oneway)
+	else if (request->is_oneway || request->is_probe)
 		give_request(request);
 	else
 		kp_wake_all(&request->done);
@@ -196,6 +212,10 @@ void request_answered(struct client_loop *loop, struct client_conn *conn,
 	struct kp_request *request = find_request(loop, packet->request_id);
 	if (!request || request->conn != conn)
 		return; // late, or never asked for
+	if (request->is_probe) {
+		finish(request, KP_OK); // any answer is a good one
+		return;
+	}
 	kp_err err = err_of_ret(packet->ret);
 	if (!request->on_answer) {
 		kp_err kept = keep_answer(request, packet);
@@ -217,7 +237,7 @@ static void on_deadline(struct kp_timer *timer)
 	struct kp_request *request = KP_CONTAINER(timer, struct kp_request, timer);
 	struct client_conn *conn = request->conn;
 	if (conn && conn->peer && request->is_written)
-		kp_health_on_timeout(&conn->peer->health, kp_clock_ns());
+		peer_on_silence(conn->peer, conn->conn.received == request->heard);
 	request_fail(request, KP_ERR_TIMEOUT, "%s of %.*s was not answered in time",
 	             request->route->proxy->object, KP_STR_ARG(request->function));
 	if (conn)
@@ -254,33 +274,69 @@ void request_write(struct kp_request *request, struct client_conn *conn)
 		request_fail(request, err, "the request cannot be sent: %s", kp_err_text(err));
 		return;
 	}
+	request->heard = conn->conn.received;
 	request->is_written = true;
 	if (request->is_oneway)
 		finish(request, KP_OK);
 	kp_conn_flush_soon(&conn->conn);
 }
 
+static void send_on(struct kp_request *request, struct client_conn *conn)
+{
+	request->conn = conn;
+	request->is_written = false;
+	kp_list_push(&conn->requests, &request->link);
+	if (conn->conn.state == KP_CONN_OPEN)
+		request_write(request, conn);
+}
+
+// probe asks an isolated peer for a sign of life, so that no caller has to find out. What comes of
+// it is noted where answers, silence and ends of connections are.
+static void probe(struct route *route, struct peer *peer)
+{
+	struct client_loop *loop = route->loop;
+	struct kp_request *request = take_request(loop);
+	if (!request)
+		return;
+	init_request(request, route, NULL, kp_str("tars_ping"));
+	request->is_probe = true;
+	request->attempts = KP_ATTEMPTS_MAX;
+	request->deadline_ns = kp_clock_ns() + PROBE_TIMEOUT_NS;
+	request->timer.on_timer = on_deadline;
+	struct client_conn *conn = peer_conn(peer);
+	if (!conn || kp_timer_start(loop->loop, &request->timer, request->deadline_ns) != KP_OK ||
+	    inflight_add(&loop->inflight, request, &request->id) != KP_OK) {
+		kp_timer_stop(&request->timer);
+		give_request(request);
+		return;
+	}
+	send_on(request, conn);
+}
+
+static struct peer *peer_at(const struct route *route, size_t index)
+{
+	return KP_CONTAINER(route->healths.ptr[index], struct peer, health);
+}
+
 void request_send(struct kp_request *request)
 {
 	struct route *route = request->route;
-	for (;;) {
-		if (request->attempts == KP_ATTEMPTS_MAX)
-			break;
-		size_t index = kp_pick(route->healths.ptr, route->healths.len, request->tried,
-		                       request->attempts, &route->cursor,
-		                       kp_loop_now(request->loop->loop));
+	while (request->attempts < KP_ATTEMPTS_MAX) {
+		size_t probed;
+		size_t index = kp_pick(&(struct kp_pick_ask){route->healths.ptr, route->healths.len,
+		                                             request->tried, request->attempts,
+		                                             kp_loop_now(request->loop->loop)},
+		                       &route->cursor, &probed);
+		if (probed < route->healths.len)
+			probe(route, peer_at(route, probed));
 		if (index == route->healths.len)
 			break;
-		struct peer *peer = KP_CONTAINER(route->healths.ptr[index], struct peer, health);
+		struct peer *peer = peer_at(route, index);
 		request->tried[request->attempts++] = &peer->health;
 		struct client_conn *conn = peer_conn(peer);
 		if (!conn)
 			continue;
-		request->conn = conn;
-		request->is_written = false;
-		kp_list_push(&conn->requests, &request->link);
-		if (conn->conn.state == KP_CONN_OPEN)
-			request_write(request, conn);
+		send_on(request, conn);
 		return;
 	}
 	request_fail(request, KP_ERR_CONNECT, "no endpoint of %s can be reached",
@@ -348,16 +404,7 @@ kp_err kp_request_open(struct kp_proxy *proxy, struct kp_call *call, struct kp_s
 	struct kp_request *request = take_request(loop);
 	if (!request)
 		return KP_ERR_NOMEM;
-	request->loop = loop;
-	request->route = route;
-	request->call = call;
-	request->function = function;
-	request->id = 0;
-	request->is_oneway = request->is_written = request->is_done = false;
-	request->conn = NULL;
-	request->attempts = 0;
-	request->err = KP_OK;
-	request->on_answer = NULL;
+	init_request(request, route, call, function);
 	*ret = request;
 	return KP_OK;
 }
