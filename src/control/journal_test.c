@@ -305,7 +305,7 @@ static void store_keeps_its_name_and_shares_it_with_none(void **test)
 	struct fixture *f = *test;
 	char name[CLUSTER_SIZE];
 	assert_int_equal(strlen(f->journal.cluster), CLUSTER_SIZE - 1);
-	strcpy(name, f->journal.cluster);
+	snprintf(name, sizeof(name), "%s", f->journal.cluster);
 	start_again(f);
 	assert_string_equal(f->journal.cluster, name);
 

@@ -390,7 +390,7 @@ static void *steal(void *arg)
 	struct kp_buf in[2] = {0}, out = {0};
 	int fds[2];
 	int32_t ids[2];
-	struct kp_request_packet request;
+	struct kp_request_packet request = {0};
 	size_t size;
 	for (int i = 0; i < 2; i++) {
 		fds[i] = accept(thief->listeners[i], NULL, NULL);
