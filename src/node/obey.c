@@ -117,8 +117,7 @@ static void follow(struct agent *agent, struct kp_str cluster)
 
 bool agent_obeys(struct agent *agent, struct kp_str cluster)
 {
-	bool is_name = cluster.len == 0 ||
-	               (instance_id_is_valid(cluster) && cluster.len < AGENT_CLUSTER_SIZE);
+	bool is_name = instance_id_is_valid(cluster) && cluster.len < AGENT_CLUSTER_SIZE;
 	bool is_known = is_name && kp_str_equal(kp_str(agent->cluster), cluster);
 	if (!is_known && (!is_name || must_ask(agent))) {
 		note_stranger(agent, is_name ? cluster : kp_str("without a name"));

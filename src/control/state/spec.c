@@ -139,7 +139,7 @@ static kp_err check_settings(const struct kipp_Server *spec, struct kp_why *why)
 	return KP_OK;
 }
 
-kp_err spec_check(const struct kipp_Server *spec, struct kp_why *why)
+static kp_err check_names(const struct kipp_Server *spec, struct kp_why *why)
 {
 	if (!name_is_valid(spec->application) || !name_is_valid(spec->name))
 		return kp_why_set(why, KP_ERR_INVALID,
@@ -149,6 +149,18 @@ kp_err spec_check(const struct kipp_Server *spec, struct kp_why *why)
 	if (kp_str_equal(spec->application, kp_str("kipp")))
 		return kp_why_set(why, KP_ERR_INVALID,
 		                  "the application name kipp is kept for the platform itself");
+	if (kp_str_equal(spec->application, kp_str("tars")) &&
+	    kp_str_equal(spec->name, kp_str("tarsregistry")))
+		return kp_why_set(
+		        why, KP_ERR_INVALID,
+		        "the server name tars.tarsregistry is kept for the platform's own "
+		        "registry");
+	return KP_OK;
+}
+
+kp_err spec_check(const struct kipp_Server *spec, struct kp_why *why)
+{
+	KP_TRY(check_names(spec, why));
 	KP_TRY(check_type(spec->type, why));
 	if (!hash_is_valid(spec->package))
 		return kp_why_set(why, KP_ERR_INVALID,

@@ -41,6 +41,12 @@ static void each_field_is_checked(void **state)
 	spec = world_spec("S", 2);
 	spec.application = kp_str("kipp");
 	refused(&spec, "kept for the platform");
+	spec = world_spec("tarsregistry", 1);
+	spec.application = kp_str("tars");
+	refused(&spec, "kept for the platform");
+	spec = world_spec("tarsstat", 1);
+	spec.application = kp_str("tars");
+	assert_int_equal(spec_check(&spec, NULL), KP_OK);
 	spec = world_spec("S", INSTANCES_MAX + 1);
 	refused(&spec, "instances");
 	spec = world_spec("S", -1);
