@@ -50,7 +50,7 @@ def test_a_refusal_is_the_services_own_answer(up):
 
 def test_an_order_is_paid_once_and_the_ledger_outlives_the_platform(up):
     platform = up("--deploy", BOOK)
-    platform.kipp("stop", "Book.VisitorServer")
+    platform.kipp("stop", "Book.VisitorServer", "--wait")
     first = buy(platform, "once")["bought"]
     before = platform.call("Book.PaymentServer.PayObj", "total")
     for _ in range(4):
