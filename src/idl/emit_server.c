@@ -124,7 +124,7 @@ static void emit_dispatch(struct idl_emitter *e, const struct idl_decl *decl,
 	idl_signature_end(&signature, "");
 	kp_buf_printf(e->out,
 	              "{\n\tconst struct %.*s_ops *handlers = ops;\n\tif (!handlers->%.*s) {\n"
-	              "\t\tkp_call_fail(call, KP_RET_NOFUNC, \"%.*s is not implemented\");"
+	              "\t\tkp_call_fail(call, KP_RET_NOFUNC, \"%.*s has no handler here\");"
 	              "\n\t\treturn;\n\t}\n",
 	              KP_STR_ARG(decl->c_name), KP_STR_ARG(function->c_member),
 	              KP_STR_ARG(function->name.text));
