@@ -136,7 +136,7 @@ static void release(struct kp_call *call)
 	struct server_conn *conn = call->in.conn;
 	kp_block_unref(call->in.block);
 	loop->calls--;
-	call->in.adapter->calls--;
+	KP_COUNT_INT(call->in.adapter->calls, -1);
 	give_call(loop, call);
 	if (conn)
 		server_conn_unref_call(conn);
@@ -265,9 +265,23 @@ static void begin(struct kp_call *call, const struct arrival *arrival)
 	                            ? kp_loop_now(loop->loop) + (int64_t)timeout_ms * KP_NS_PER_MS
 	                            : KP_NS_NEVER;
 	loop->calls++;
-	in->adapter->calls++;
+	KP_COUNT_INT(in->adapter->calls, 1);
 	if (in->conn)
 		in->conn->calls++;
+}
+
+// is_over_queue_max looks at the other loops only once this one has its share of what is allowed.
+static bool is_over_queue_max(const struct adapter_loop *adapter)
+{
+	const struct kp_server *server = adapter->loop->server;
+	int max = adapter->adapter->options.queue_max;
+	if (KP_LIKELY(adapter->calls < max / server->loop_count))
+		return false;
+	int sum = 0;
+	for (int i = 0; i < server->loop_count; i++)
+		sum += __atomic_load_n(&server->loops[i].adapters[adapter->adapter->index].calls,
+		                       __ATOMIC_RELAXED);
+	return sum >= max;
 }
 
 static void reject_packet(const struct arrival *arrival)
@@ -304,7 +318,7 @@ void server_dispatch(const struct arrival *arrival)
 		return;
 	}
 	KP_COUNT(arrival->adapter->stats.requests, 1);
-	bool is_full = arrival->adapter->calls >= arrival->adapter->adapter->options.queue_max;
+	bool is_full = is_over_queue_max(arrival->adapter);
 	begin(call, arrival);
 	if (KP_UNLIKELY(is_full))
 		refuse(call);

@@ -9,6 +9,8 @@
 
 #include <stdio.h>
 
+static const int64_t unknown_ns =
+        100 * (int64_t)KP_NS_PER_MS; // between look-ups of a name nobody has
 static const int64_t retry_ns =
         500 * (int64_t)KP_NS_PER_MS; // between look-ups, when one is wanted badly
 
@@ -211,9 +213,11 @@ static void start_look_up(struct route *route)
 
 static bool is_due(const struct route *route, int64_t now_ns)
 {
-	if (route->looked_up_ns == 0 || route->healths.len == 0)
+	if (route->looked_up_ns == 0)
 		return true;
 	int64_t age_ns = now_ns - route->looked_up_ns;
+	if (route->healths.len == 0)
+		return age_ns >= unknown_ns;
 	bool is_wanted = route->is_stale || route->err != KP_OK;
 	return age_ns >= (is_wanted ? retry_ns : route->loop->client->refresh_ns);
 }

@@ -182,6 +182,22 @@ static void an_unknown_name_is_told_in_words(void **state)
 	close_world(&world);
 }
 
+static void a_name_nobody_has_is_not_looked_up_at_every_call(void **state)
+{
+	struct world world;
+	open_world(&world);
+	int32_t id;
+	struct RpcTest_Echo *nobody = RpcTest_Echo_proxy(world.client, "Test.NoServer.NoObj");
+	for (int i = 0; i < 1000; i++) {
+		assert_int_equal(RpcTest_Echo_add(nobody, world.call, 0, 0, &id),
+		                 KP_ERR_NOENDPOINT);
+		assert_true(kp_call_reason(world.call).len > 0);
+		kp_call_reset(world.call);
+	}
+	assert_true(__atomic_load_n(&world.queries, __ATOMIC_RELAXED) < 500);
+	close_world(&world);
+}
+
 static void a_changed_list_is_followed(void **state)
 {
 	struct world world;
@@ -360,6 +376,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(calls_go_round_all_that_are_listed),
 	        cmocka_unit_test(an_unknown_name_is_told_in_words),
+	        cmocka_unit_test(a_name_nobody_has_is_not_looked_up_at_every_call),
 	        cmocka_unit_test(a_changed_list_is_followed),
 	        cmocka_unit_test(an_empty_list_or_a_dead_registry_changes_nothing),
 	        cmocka_unit_test(a_dead_server_is_left_out_and_taken_back),

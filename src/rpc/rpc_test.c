@@ -489,6 +489,37 @@ static void datagrams_that_are_no_frames_are_dropped(void **state)
 	close_world(&world);
 }
 
+static void the_limit_on_requests_is_of_all_loops_together(void **state)
+{
+	struct world world = open_world_with(
+	        2, &(struct kp_adapter_options){.endpoint = "tcp -h 127.0.0.1 -p 0 -t 60000",
+	                                        .queue_max = 10});
+	struct kp_client *other;
+	assert_int_equal(kp_client_open(&patient, &other, NULL), KP_OK);
+	struct RpcTest_Echo *echo = RpcTest_Echo_proxy(other, world.object);
+	struct asyncs asyncs = {0};
+	// Each client's connection is on a loop of its own; the first fills the queue for both.
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(RpcTest_Echo_sleepThenSay_async(world.echo, 2000, kp_str("x"),
+		                                                 on_said, &asyncs),
+		                 KP_OK);
+	while (stats_of(&world).requests < 11) // and the greeting
+		assert_int_not_equal(kp_client_drive(world.client, 1), KP_ERR_STATE);
+	struct asyncs others = {0};
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(
+		        RpcTest_Echo_sleepThenSay_async(echo, 0, kp_str("x"), on_said, &others),
+		        KP_OK);
+	assert_int_equal(kp_client_drive(other, 60000), KP_OK);
+	assert_int_equal(kp_client_drive(world.client, 60000), KP_OK);
+	assert_int_equal(asyncs.answered, 10);
+	assert_int_equal(others.answered, 20);
+	assert_int_equal(asyncs.wrong + others.wrong, stats_of(&world).refused_overload);
+	assert_true(others.wrong > 0);
+	kp_client_close(other);
+	close_world(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -510,6 +541,7 @@ int main(void)
 	        cmocka_unit_test(an_idle_connection_is_closed),
 	        cmocka_unit_test(connections_over_the_limit_are_refused),
 	        cmocka_unit_test(requests_over_the_limit_are_refused_at_once),
+	        cmocka_unit_test(the_limit_on_requests_is_of_all_loops_together),
 	        cmocka_unit_test(calls_survive_running_out_of_memory),
 	        cmocka_unit_test(a_server_survives_running_out_of_memory),
 	        cmocka_unit_test(datagrams_that_are_no_frames_are_dropped),

@@ -37,6 +37,8 @@ struct adapter {
 #define KP_COUNT(counter, n) \
 	__atomic_store_n(&(counter), (counter) + (uint64_t)(n), __ATOMIC_RELAXED)
 
+#define KP_COUNT_INT(counter, n) __atomic_store_n(&(counter), (counter) + (n), __ATOMIC_RELAXED)
+
 // adapter_loop is an adapter's share of one loop.
 struct adapter_loop {
 	struct kp_adapter_stats stats;
