@@ -147,7 +147,7 @@ static void after_entering(struct kp_fiber *fiber)
 #endif
 }
 
-static void trampoline(void *arg)
+static __attribute__((noinline)) void trampoline(void *arg)
 {
 	struct kp_fiber *fiber = arg;
 	after_entering(fiber);
@@ -155,7 +155,7 @@ static void trampoline(void *arg)
 		fiber->main(fiber->arg);
 		fiber->is_done = true;
 		before_leaving(fiber);
-		kp_switch(&fiber->here, &fiber->caller);
+		kp_switch_out(&fiber->here, &fiber->caller);
 		after_entering(fiber);
 	}
 }
@@ -209,7 +209,7 @@ void kp_fiber_resume(struct kp_fiber *fiber)
 	fiber->tsan_caller = __tsan_get_current_fiber();
 	__tsan_switch_to_fiber(fiber->tsan_fiber, 0);
 #endif
-	kp_switch(&fiber->caller, &fiber->here);
+	kp_switch_in(&fiber->caller, &fiber->here);
 #if HAVE_ASAN
 	__sanitizer_finish_switch_fiber(fiber->caller_fake_stack, NULL, NULL);
 #endif
@@ -235,11 +235,11 @@ kp_err kp_fiber_run(struct kp_fiber_pool *pool, kp_fiber_main main, void *arg)
 	return KP_OK;
 }
 
-void kp_fiber_suspend(void)
+__attribute__((noinline)) void kp_fiber_suspend(void)
 {
 	struct kp_fiber *fiber = current;
 	kp_assert(fiber);
 	before_leaving(fiber);
-	kp_switch(&fiber->here, &fiber->caller);
+	kp_switch_out(&fiber->here, &fiber->caller);
 	after_entering(fiber);
 }

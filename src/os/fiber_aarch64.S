@@ -1,10 +1,14 @@
-// fiber_aarch64.S - kp_switch for AAPCS64: x19..x30, d8..d15 and the stack pointer.
+// fiber_aarch64.S - kp_switch_in and kp_switch_out, which are one, for AAPCS64: x19..x30, d8..d15 and the stack pointer.
 	.text
-	.globl kp_switch
-	.hidden kp_switch
-	.type kp_switch, %function
+	.globl kp_switch_in
+	.hidden kp_switch_in
+	.type kp_switch_in, %function
+	.globl kp_switch_out
+	.hidden kp_switch_out
+	.type kp_switch_out, %function
 	.p2align 4
-kp_switch:
+kp_switch_in:
+kp_switch_out:
 	.cfi_startproc
 	sub sp, sp, #160
 	stp x19, x20, [sp, #0]
@@ -34,7 +38,8 @@ kp_switch:
 	add sp, sp, #160
 	ret
 	.cfi_endproc
-	.size kp_switch, .-kp_switch
+	.size kp_switch_in, .-kp_switch_in
+	.size kp_switch_out, .-kp_switch_out
 
 // kp_switch_entry is where a new fiber starts: x19 holds its function, x20 the argument.
 	.globl kp_switch_entry

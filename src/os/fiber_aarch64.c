@@ -1,4 +1,4 @@
-// fiber_aarch64.c - the first frame of a new stack, as kp_switch will load it.
+// fiber_aarch64.c - the first frame of a new stack, as kp_switch_in will load it.
 #include "os/fiber_switch.h"
 
 #include <stdint.h>

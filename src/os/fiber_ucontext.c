@@ -1,4 +1,4 @@
-// fiber_ucontext.c - kp_switch where we have no assembly: correct, and slower, for it saves the
+// fiber_ucontext.c - switching where we have no assembly: correct, and slower, for it saves the
 // signal mask too.
 #include "os/fiber_switch.h"
 
@@ -24,7 +24,12 @@ void kp_switch_init(struct kp_switch_point *point, void *stack, size_t stack_siz
 	            (unsigned)entry_bits, (unsigned)(arg_bits >> 32), (unsigned)arg_bits);
 }
 
-void kp_switch(struct kp_switch_point *from, struct kp_switch_point *to)
+void kp_switch_in(struct kp_switch_point *from, struct kp_switch_point *to)
+{
+	swapcontext(&from->context, &to->context);
+}
+
+void kp_switch_out(struct kp_switch_point *from, struct kp_switch_point *to)
 {
 	swapcontext(&from->context, &to->context);
 }

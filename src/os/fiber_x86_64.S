@@ -1,10 +1,10 @@
-// fiber_x86_64.S - kp_switch for the System V ABI: six callee-saved registers and the stack pointer.
+// fiber_x86_64.S - entering a fiber, for the System V ABI: six callee-saved registers and the stack pointer.
 	.text
-	.globl kp_switch
-	.hidden kp_switch
-	.type kp_switch, @function
+	.globl kp_switch_in
+	.hidden kp_switch_in
+	.type kp_switch_in, @function
 	.p2align 4
-kp_switch:
+kp_switch_in:
 	.cfi_startproc
 	endbr64
 	pushq %rbp
@@ -15,17 +15,13 @@ kp_switch:
 	pushq %r15
 	movq %rsp, (%rdi)
 	movq (%rsi), %rsp
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbx
 	popq %rbp
-	ret
+	popq %rcx
+	jmpq *%rcx
 	.cfi_endproc
-	.size kp_switch, .-kp_switch
+	.size kp_switch_in, .-kp_switch_in
 
-// kp_switch_entry is where a new fiber starts: r12 holds its function, r13 the argument.
+// kp_switch_entry is where a new fiber starts, with the argument and the function on its stack.
 	.globl kp_switch_entry
 	.hidden kp_switch_entry
 	.type kp_switch_entry, @function
@@ -33,8 +29,9 @@ kp_switch_entry:
 	.cfi_startproc
 	.cfi_undefined rip
 	endbr64
-	movq %r13, %rdi
-	callq *%r12
+	popq %rdi
+	popq %rax
+	callq *%rax
 	ud2
 	.cfi_endproc
 	.size kp_switch_entry, .-kp_switch_entry

@@ -275,7 +275,7 @@ static bool is_over_queue_max(const struct adapter_loop *adapter)
 {
 	const struct kp_server *server = adapter->loop->server;
 	int max = adapter->adapter->options.queue_max;
-	if (KP_LIKELY(adapter->calls < max / server->loop_count))
+	if (KP_LIKELY(adapter->calls < adapter->calls_share))
 		return false;
 	int sum = 0;
 	for (int i = 0; i < server->loop_count; i++)

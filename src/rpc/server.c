@@ -304,6 +304,8 @@ static kp_err loop_init(struct kp_server *server, int index)
 	for (size_t i = 0; i < server->adapters.len; i++) {
 		loop->adapters[i].adapter = server->adapters.ptr[i];
 		loop->adapters[i].loop = loop;
+		loop->adapters[i].calls_share =
+		        server->adapters.ptr[i]->options.queue_max / server->loop_count;
 	}
 	KP_TRY(kp_loop_new(&loop->loop));
 	kp_io_init(&loop->io, loop->loop);

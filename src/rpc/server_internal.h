@@ -47,7 +47,8 @@ struct adapter_loop {
 	struct udp_port *udp;   // owned
 	struct adapter *adapter;
 	struct server_loop *loop;
-	int calls; // in progress
+	int calls;       // in progress
+	int calls_share; // of queue_max; below it there is no need to ask the other loops
 };
 
 struct server_loop {
