@@ -19,7 +19,7 @@ struct kp_client_options {
 	int connect_timeout_ms;  // 0: 1500
 	int refresh_interval_ms; // of the endpoints found through the locator; 0: 10000
 	size_t frame_size_max;   // of an answer; 0: 100 MiB
-	const char *caller;      // "App.Server", for reports; NULL: the program's name
+	const char *caller;      // "App.Server", for the reports to come; nothing reads it yet
 	const char *set;         // "name.area.group" or NULL
 };
 

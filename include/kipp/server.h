@@ -24,7 +24,7 @@ struct kp_adapter_options {
 	size_t frame_size_max;   // 0: 10 MiB
 	int connections_max;     // 0: 10240
 	int queue_max;           // requests in progress, over it they are refused with -9; 0: 10240
-	int queue_timeout_ms;    // 0: 10000
+	int queue_timeout_ms;    // 0: 10000; without effect as long as no request waits in a queue
 	size_t backlog_size_max; // unread answers of one connection, over it the connection is
 	                         // closed; 0: 64 MiB
 };

@@ -1,6 +1,6 @@
 // vec.h - a growing array of any element type.
 //
-//     struct { struct kp_vec_head head; T *ptr; size_t len, cap; } is spelled KP_VEC(T).
+// KP_VEC(T) spells struct { T *ptr; size_t len, cap; }; all zero is a valid empty one.
 #pragma once
 
 #include "base/mem.h"
