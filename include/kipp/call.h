@@ -75,7 +75,17 @@ KP_API struct kp_str kp_call_function(const struct kp_call *call);
 KP_API struct kp_str kp_call_peer(struct kp_call *call);
 KP_API bool kp_call_is_oneway(const struct kp_call *call);
 
-// kp_call_sleep suspends the handler, not the thread, for `duration_ms`.
+// kp_call_defer tells that the request will be answered later: what the handler returns is ignored,
+// and the call, with its arguments and its arena, lives on until kp_call_done. Called once, in the
+// handler. A server does not end before its deferred calls are done.
+KP_API void kp_call_defer(struct kp_call *call);
+// kp_call_done ends a deferred call, from any thread, once: with the answer that was encoded or the
+// failure that was set. The generated X_f_answer encodes the answer and then calls this. The call
+// is gone when it returns.
+KP_API void kp_call_done(struct kp_call *call);
+
+// kp_call_sleep suspends the handler for `duration_ms`: its fiber, not its thread, unless it runs
+// on a thread of a pool.
 KP_API kp_err kp_call_sleep(struct kp_call *call, int duration_ms);
 
 KP_END_DECLS

@@ -24,7 +24,10 @@ struct kp_adapter_options {
 	size_t frame_size_max;   // 0: 10 MiB
 	int connections_max;     // 0: 10240
 	int queue_max;           // requests in progress, over it they are refused with -9; 0: 10240
-	int queue_timeout_ms;    // 0: 10000; without effect as long as no request waits in a queue
+	int pool_threads;        // 0: handlers run on fibers of the loops; else on as many threads,
+	                         // for handlers that block or compute
+	int queue_timeout_ms;    // a request that waited longer for a pool's thread is refused with
+	                         // -6; 0: 10000
 	size_t backlog_size_max; // unread answers of one connection, over it the connection is
 	                         // closed; 0: 64 MiB
 };

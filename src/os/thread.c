@@ -1,8 +1,12 @@
 // thread.c - threads and the signals that ask a program to end.
 #include "os/thread.h"
 
+#include "os/clock.h"
+
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <time.h>
 #include <unistd.h>
 
 kp_err kp_thread_start(pthread_t *ret_thread, void *(*main)(void *arg), void *arg)
@@ -18,6 +22,13 @@ kp_err kp_thread_start(pthread_t *ret_thread, void *(*main)(void *arg), void *ar
 void kp_thread_yield(void)
 {
 	sched_yield();
+}
+
+void kp_thread_sleep_until(int64_t until_ns)
+{
+	struct timespec until = {until_ns / KP_NS_PER_S, until_ns % KP_NS_PER_S};
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
+		continue;
 }
 
 static void fill(sigset_t *set)

@@ -4,6 +4,7 @@
 #include "kipp/err.h"
 
 #include <pthread.h>
+#include <stdint.h>
 
 // kp_thread_start runs `main(arg)` on a new thread on which every signal is blocked. LIMIT: no
 // thread to be had.
@@ -11,6 +12,9 @@ kp_err kp_thread_start(pthread_t *ret_thread, void *(*main)(void *arg), void *ar
 
 // kp_thread_yield lets other threads run first.
 void kp_thread_yield(void);
+
+// kp_thread_sleep_until blocks the thread until a time of kp_clock_ns.
+void kp_thread_sleep_until(int64_t until_ns);
 
 // kp_signals_block keeps SIGTERM, SIGINT and SIGHUP for kp_signals_wait, and has SIGPIPE ignored.
 // Before any thread starts.

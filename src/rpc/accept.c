@@ -127,6 +127,7 @@ static kp_err add_conn(struct adapter_loop *adapter, int fd, const struct kp_add
 	        .active_ns = kp_loop_now(loop->loop),
 	        .reap = {.run = reap},
 	};
+	kp_list_init(&conn->unfinished);
 	kp_err err = kp_conn_open(&conn->conn, &loop->io, fd, KP_CONN_OPEN);
 	if (err != KP_OK) {
 		kp_free(conn);

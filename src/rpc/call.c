@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "os/clock.h"
+#include "os/thread.h"
 #include "os/wait.h"
 #include "rpc/server_internal.h"
 
@@ -66,6 +67,7 @@ void kp_call_close(struct kp_call *call)
 	kp_arena_fini(&call->arena);
 	kp_pairs_fini(&call->out.context);
 	kp_pairs_fini(&call->in.answer_context);
+	kp_buf_fini(&call->in.body);
 	kp_free(call);
 }
 
@@ -171,10 +173,16 @@ bool kp_call_is_oneway(const struct kp_call *call)
 kp_err kp_call_sleep(struct kp_call *call, int duration_ms)
 {
 	struct kp_loop *loop = kp_loop_current();
-	if (!loop || !kp_fiber_current())
-		return KP_ERR_STATE;
 	int64_t until_ns = kp_clock_ns() + (int64_t)duration_ms * KP_NS_PER_MS;
 	bool is_short = call->deadline_ns < until_ns;
-	kp_err err = kp_sleep_until(loop, is_short ? call->deadline_ns : until_ns);
+	if (is_short)
+		until_ns = call->deadline_ns;
+	kp_err err = KP_OK;
+	if (loop && kp_fiber_current())
+		err = kp_sleep_until(loop, until_ns);
+	else if (loop)
+		return KP_ERR_STATE;
+	else
+		kp_thread_sleep_until(until_ns);
 	return err == KP_OK && is_short ? KP_ERR_TIMEOUT : err;
 }

@@ -8,6 +8,7 @@
 #include "rpc/io.h"
 #include "tars/packet.h"
 
+struct kp_face;
 struct kp_function;
 
 // pairs is a map<string, string> that is being built; the bytes are owned.
@@ -34,6 +35,15 @@ struct kp_call_in {
 	const struct kp_function *function;
 	struct kp_buf *answer; // where the answer is being encoded, or NULL
 	struct kp_response_mark mark;
+	const struct kp_face *face; // NULL: the answer goes straight to the connection
+	void *face_arg;             // the face's
+	struct kp_buf body;         // owned; the answer's body of a call with a face
+	int64_t begun_ns;           // the batch's time when it came
+	int holders;                // who still has a call that left its loop
+	bool is_deferred;
+	bool is_listed;          // in the connection's list of unfinished calls
+	struct kp_task returned; // its handler is done with it
+	struct kp_task done;     // so is whoever answers it later
 	int fail_code;
 	struct kp_str fail_text;
 	struct kp_pairs answer_context;
@@ -50,7 +60,8 @@ struct kp_call_out {
 };
 
 struct kp_call {
-	struct kp_link link; // in the loop's free calls
+	struct kp_link link;       // in the loop's free calls, or the connection's unfinished ones
+	struct kp_link queue_link; // in a pool's queue
 	struct kp_arena arena;
 	int64_t deadline_ns; // KP_NS_NEVER: none
 	struct kp_call_in in;

@@ -1,5 +1,5 @@
 // dispatch.c - a request's way from its packet to its answer.
-#include "rpc/server_internal.h"
+#include "rpc/face.h"
 
 #include "base/assert.h"
 #include "kipp/stub.h"
@@ -10,6 +10,7 @@ enum {
 	FREE_CALLS_MAX = 1024,
 	ARENA_KEPT_MAX = 64 << 10, // of a call that is kept for the next request
 	PAIRS_KEPT_MAX = 4 << 10,
+	BODY_KEPT_MAX = 64 << 10,
 };
 
 static struct kp_call *take_call(struct server_loop *loop)
@@ -51,6 +52,8 @@ static void give_call(struct server_loop *loop, struct kp_call *call)
 		clear_pairs(&call->in.answer_context);
 		clear_pairs(&call->out.context);
 	}
+	if (KP_UNLIKELY(call->in.body.cap > BODY_KEPT_MAX))
+		kp_buf_fini(&call->in.body);
 	loop->free_call_count++;
 	kp_list_push_front(&loop->free_calls, &call->link);
 }
@@ -61,74 +64,7 @@ void server_free_calls(struct server_loop *loop)
 		kp_call_close(KP_CONTAINER(link, struct kp_call, link));
 }
 
-// --- the answer
-
-static struct kp_buf *answer_buf(struct kp_call *call)
-{
-	struct server_conn *conn = call->in.conn;
-	if (!conn)
-		return server_udp_out(call->in.udp);
-	return conn->conn.state == KP_CONN_OPEN ? kp_conn_out(&conn->conn) : NULL;
-}
-
-static void deliver(struct kp_call *call)
-{
-	if (KP_UNLIKELY(!call->in.conn)) {
-		server_udp_answer(call->in.udp, &call->in.peer);
-		return;
-	}
-	KP_COUNT(call->in.adapter->stats.answers, 1);
-	kp_conn_flush_soon(&call->in.conn->conn);
-}
-
-struct kp_buf *kp_call_answer(struct kp_call *call)
-{
-	if (kp_call_is_oneway(call) || call->in.fail_code != 0)
-		return NULL;
-	struct kp_buf *out = answer_buf(call);
-	if (!out)
-		return NULL;
-	call->in.answer = out;
-	kp_response_begin(out, &call->in.mark, call->in.packet.version, call->in.packet.request_id,
-	                  call->in.packet.message_type);
-	return out;
-}
-
-static void answer_error(struct kp_call *call)
-{
-	struct kp_buf *out = kp_call_is_oneway(call) ? NULL : answer_buf(call);
-	if (!out)
-		return;
-	struct kp_response_packet packet = {
-	        .version = call->in.packet.version,
-	        .request_id = call->in.packet.request_id,
-	        .message_type = call->in.packet.message_type,
-	        .ret = call->in.fail_code,
-	        .reason = call->in.fail_text,
-	        .context = kp_pairs_map(&call->in.answer_context),
-	};
-	if (kp_response_packet_encode(out, &packet) == KP_OK)
-		deliver(call);
-	else if (call->in.conn) // not even that: better no connection than one that says nothing
-		kp_conn_close(&call->in.conn->conn, KP_CLOSE_NOMEM);
-}
-
-static void finish_answer(struct kp_call *call)
-{
-	bool has_context = call->in.answer_context.count > 0;
-	struct kp_packet_map context = {0};
-	if (KP_UNLIKELY(has_context))
-		context = kp_pairs_map(&call->in.answer_context);
-	kp_err err = kp_response_end(call->in.answer, &call->in.mark, NULL,
-	                             has_context ? &context : NULL);
-	if (KP_LIKELY(err == KP_OK)) {
-		deliver(call);
-		return;
-	}
-	kp_response_abort(call->in.answer, &call->in.mark);
-	kp_call_fail(call, KP_RET_ENCODE, "the answer cannot be encoded: %s", kp_err_text(err));
-	answer_error(call);
-}
+// --- the end of a call
 
 static void release(struct kp_call *call)
 {
@@ -137,21 +73,19 @@ static void release(struct kp_call *call)
 	kp_block_unref(call->in.block);
 	loop->calls--;
 	KP_COUNT_INT(call->in.adapter->calls, -1);
+	if (KP_UNLIKELY(call->in.is_listed))
+		kp_list_remove(&call->link);
+	loop->ended = call;
 	give_call(loop, call);
 	if (conn)
 		server_conn_unref_call(conn);
 }
 
-static void finish(struct kp_call *call)
+void server_end_call(struct kp_call *call)
 {
-	if (KP_LIKELY(call->in.answer != NULL)) {
-		finish_answer(call);
-		return;
-	}
-	if (call->in.fail_code != 0)
-		answer_error(call);
-	if (kp_call_is_oneway(call))
-		KP_COUNT(call->in.adapter->stats.oneways, 1);
+	call->in.loop->away--;
+	server_finish(call);
+	release(call);
 }
 
 // --- functions that every servant has
@@ -187,11 +121,11 @@ static void run_unknown(struct kp_call *call)
 		             KP_STR_ARG(call->in.packet.servant), KP_STR_ARG(function));
 }
 
-static void run_function(struct kp_call *call)
+void server_run_function(struct kp_call *call)
 {
 	struct kp_decoder in = kp_decoder(call->in.packet.body, &call->arena);
 	call->in.function->dispatch(call->in.servant->ops, call, &in);
-	if (KP_LIKELY(in.err == KP_OK) || call->in.answer)
+	if (KP_LIKELY(in.err == KP_OK) || call->in.answer || call->in.is_deferred)
 		return;
 	if (call->in.fail_code == 0)
 		kp_call_fail(call, KP_RET_DECODE, "%s at tag %u of the arguments of %s",
@@ -202,10 +136,15 @@ static void run(void *arg)
 {
 	struct kp_call *call = arg;
 	if (KP_LIKELY(call->in.function != NULL))
-		run_function(call);
+		server_run_function(call);
 	else
 		run_unknown(call);
-	finish(call);
+	if (KP_UNLIKELY(call->in.is_deferred)) {
+		call->in.loop->away++;
+		server_call_park(call);
+		return;
+	}
+	server_finish(call);
 	release(call);
 }
 
@@ -246,7 +185,8 @@ static void refuse(struct kp_call *call)
 	KP_COUNT(call->in.adapter->stats.refused_overload, 1);
 }
 
-static void begin(struct kp_call *call, const struct arrival *arrival)
+static void begin(struct kp_call *call, const struct arrival *arrival, const struct kp_face *face,
+                  void *face_arg)
 {
 	struct server_loop *loop = arrival->adapter->loop;
 	struct kp_call_in *in = &call->in;
@@ -258,12 +198,14 @@ static void begin(struct kp_call *call, const struct arrival *arrival)
 		in->peer = *arrival->peer;
 	in->block = kp_block_ref(arrival->block);
 	in->answer = NULL;
+	in->face = face;
+	in->face_arg = face_arg;
 	in->fail_code = 0;
+	in->is_deferred = in->is_listed = false;
 	call->out.timeout_ms = 0;
-	int32_t timeout_ms = in->packet.timeout_ms;
-	call->deadline_ns = timeout_ms > 0
-	                            ? kp_loop_now(loop->loop) + (int64_t)timeout_ms * KP_NS_PER_MS
-	                            : KP_NS_NEVER;
+	int64_t timeout_ms = in->packet.timeout_ms;
+	in->begun_ns = kp_loop_now(loop->loop);
+	call->deadline_ns = timeout_ms > 0 ? in->begun_ns + timeout_ms * KP_NS_PER_MS : KP_NS_NEVER;
 	loop->calls++;
 	KP_COUNT_INT(in->adapter->calls, 1);
 	if (in->conn)
@@ -298,6 +240,66 @@ static bool is_unanswerable(const struct arrival *arrival, const struct kp_call 
 	return arrival->conn && arrival->conn->conn.is_write_shut && !kp_call_is_oneway(call);
 }
 
+// list_unfinished makes a call that waits known to its connection.
+static void list_unfinished(struct kp_call *call)
+{
+	if (!call->in.conn)
+		return;
+	call->in.is_listed = true;
+	kp_list_push(&call->in.conn->unfinished, &call->link);
+}
+
+// start runs a call: at once and as far as it goes on a fiber, or on a thread of its adapter's
+// pool.
+static void start(struct kp_call *call)
+{
+	struct server_loop *loop = call->in.loop;
+	struct server_pool *pool = call->in.adapter->adapter->pool;
+	if (KP_UNLIKELY(pool && call->in.function)) {
+		loop->away++;
+		list_unfinished(call);
+		server_pool_push(pool, call);
+		return;
+	}
+	loop->ended = NULL;
+	if (KP_UNLIKELY(kp_loop_enter(loop->loop, run, call) != KP_OK)) {
+		refuse(call);
+		server_finish(call);
+		release(call);
+	} else if (KP_UNLIKELY(loop->ended != call)) {
+		list_unfinished(call);
+	}
+}
+
+static void arrive(struct kp_call *call, const struct arrival *arrival, const struct kp_face *face,
+                   void *face_arg)
+{
+	KP_COUNT(arrival->adapter->stats.requests, 1);
+	bool is_full = is_over_queue_max(arrival->adapter);
+	begin(call, arrival, face, face_arg);
+	if (KP_UNLIKELY(is_full))
+		refuse(call);
+	else
+		look_up(call);
+	if (KP_LIKELY(call->in.fail_code == 0)) {
+		start(call);
+		return;
+	}
+	server_finish(call);
+	release(call);
+}
+
+bool server_begin(const struct arrival *arrival, const struct kp_request_packet *packet,
+                  const struct kp_face *face, void *face_arg)
+{
+	struct kp_call *call = take_call(arrival->adapter->loop);
+	if (!call)
+		return false;
+	call->in.packet = *packet;
+	arrive(call, arrival, face, face_arg);
+	return true;
+}
+
 void server_dispatch(const struct arrival *arrival)
 {
 	struct server_loop *loop = arrival->adapter->loop;
@@ -317,18 +319,5 @@ void server_dispatch(const struct arrival *arrival)
 		give_call(loop, call);
 		return;
 	}
-	KP_COUNT(arrival->adapter->stats.requests, 1);
-	bool is_full = is_over_queue_max(arrival->adapter);
-	begin(call, arrival);
-	if (KP_UNLIKELY(is_full))
-		refuse(call);
-	else
-		look_up(call);
-	if (KP_LIKELY(call->in.fail_code == 0) &&
-	    KP_LIKELY(kp_loop_enter(loop->loop, run, call) == KP_OK))
-		return;
-	if (call->in.fail_code == 0)
-		refuse(call);
-	finish(call);
-	release(call);
+	arrive(call, arrival, NULL, NULL);
 }

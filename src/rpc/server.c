@@ -226,6 +226,9 @@ static void end_draining(struct server_loop *loop)
 	loop->is_ending = true;
 	server_close_conns(loop);
 	kp_loop_cancel_waits(loop->loop, true);
+	for (size_t i = 0; i < loop->server->adapters.len; i++)
+		if (loop->server->adapters.ptr[i]->pool)
+			server_pool_flush(loop->server->adapters.ptr[i]->pool);
 }
 
 static bool is_drained(struct server_loop *loop, int64_t now_ns)
@@ -241,7 +244,7 @@ static void drain_step(struct server_loop *loop, int64_t now_ns)
 {
 	if (!loop->is_ending && is_drained(loop, now_ns))
 		end_draining(loop);
-	if (loop->is_ending && kp_loop_fibers(loop->loop) == 0)
+	if (loop->is_ending && kp_loop_fibers(loop->loop) == 0 && loop->away == 0)
 		kp_loop_stop(loop->loop);
 	else
 		after(loop, DRAIN_STEP_MS);
@@ -337,6 +340,8 @@ static kp_err start_accepting(struct kp_server *server)
 		struct adapter_loop *adapter = &first->adapters[i];
 		if (adapter->adapter->fd < 0) // the server ran before
 			KP_TRY(kp_sock_listen(&adapter->adapter->address, &adapter->adapter->fd));
+		if (adapter->adapter->options.pool_threads > 0)
+			KP_TRY(server_pool_start(adapter->adapter));
 		KP_TRY(adapter->adapter->is_udp ? server_udp_start(adapter)
 		                                : server_accept_start(adapter));
 	}
@@ -399,6 +404,8 @@ void kp_server_stop(struct kp_server *server, int grace_ms)
 	for (int i = 0; i < server->loop_count; i++)
 		if (server->loops[i].is_started)
 			pthread_join(server->loops[i].thread, NULL);
+	for (size_t i = 0; i < server->adapters.len; i++)
+		server_pool_stop(server->adapters.ptr[i]);
 	server->is_running = false;
 }
 

@@ -28,9 +28,10 @@ struct adapter {
 	struct kp_address address;
 	int64_t idle_ns; // 0: no limit
 	bool is_udp;
-	int fd;                 // owned; listens, or receives datagrams; -1: drained
-	int conn_count;         // atomic; accepted and not yet closed
-	struct kp_map servants; // name -> struct servant, owned
+	int fd;                   // owned; listens, or receives datagrams; -1: drained
+	int conn_count;           // atomic; accepted and not yet closed
+	struct kp_map servants;   // name -> struct servant, owned
+	struct server_pool *pool; // owned; NULL: handlers run on fibers
 };
 
 // Counters are written by one loop and read by anybody, so they are stored whole but never locked.
@@ -63,8 +64,10 @@ struct server_loop {
 	struct kp_list dead;           // closed connections with calls left
 	struct kp_list free_calls;
 	int free_call_count;
-	int conn_count; // atomic; read by the loop that accepts
-	int calls;      // in progress
+	int conn_count;              // atomic; read by the loop that accepts
+	int calls;                   // in progress
+	int away;                    // of them: with a pool, or deferred
+	const struct kp_call *ended; // the last one that ended
 	struct kp_timer sweep;
 	struct kp_task drain;
 	bool is_draining;
@@ -78,7 +81,8 @@ struct server_conn {
 	struct kp_link link; // in the loop's conns or dead
 	struct server_loop *loop;
 	struct adapter_loop *adapter;
-	int calls; // in progress
+	int calls;                 // in progress
+	struct kp_list unfinished; // of them: those that wait
 	int64_t active_ns;
 	uint64_t written_seen; // by the last sweep
 	bool takes_notices; // it sent a one-way tars_ping: it knows what an answer nobody asked for
@@ -133,4 +137,29 @@ struct arrival {
 	struct kp_block *block;
 };
 void server_dispatch(const struct arrival *arrival);
+// server_run_function runs the handler, on a fiber or on a thread of a pool.
+void server_run_function(struct kp_call *call);
+// server_end_call sends the answer of a call that left its loop, and frees it.
+void server_end_call(struct kp_call *call);
+
+// answer.c
+// server_finish gives the answer its form and sends it off.
+void server_finish(struct kp_call *call);
+
+// late.c
+// server_call_lend readies a call for another thread; server_call_returned, on that thread, gives
+// it back. server_call_park does so for a deferred call's handler on the loop itself.
+void server_call_lend(struct kp_call *call);
+void server_call_returned(struct kp_call *call);
+void server_call_park(struct kp_call *call);
+
+// pool.c
+kp_err server_pool_start(struct adapter *adapter);
+// server_pool_stop ends the threads, once no call is with them. Fine without a pool.
+void server_pool_stop(struct adapter *adapter);
+void server_pool_push(struct server_pool *pool, struct kp_call *call);
+// server_pool_delay is how long the first in the queue has waited.
+int64_t server_pool_delay(const struct server_pool *pool, int64_t now_ns);
+// server_pool_flush gives back what no thread has begun.
+void server_pool_flush(struct server_pool *pool);
 void server_free_calls(struct server_loop *loop);
