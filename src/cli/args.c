@@ -1,8 +1,8 @@
 // args.c - parses a command line by the table of commands.
 #include "cli/args.h"
 
+#include "base/nearest.h"
 #include "base/text.h"
-#include "cli/nearest.h"
 
 #include <inttypes.h>
 
@@ -144,7 +144,8 @@ static int fail_unknown_flag(const struct parser *parser, const char *shown, str
 			names[count++] = flag_rows()[i].name;
 	}
 	const char *near =
-	        name.len > 0 ? nearest_find(cli_terminated(parser->cli, name), names, count) : NULL;
+	        name.len > 0 ? kp_nearest_find(cli_terminated(parser->cli, name), names, count)
+	                     : NULL;
 	if (near)
 		return cli_fail(parser->cli, CLI_USAGE,
 		                "'kipp %s' has no flag '%s'; did you mean '--%s'?",

@@ -1,7 +1,7 @@
 // command.c - the table of commands and flags.
 #include "cli/command.h"
 
-#include "cli/nearest.h"
+#include "base/nearest.h"
 #include "cli/verbs.h"
 
 #define NUMBER_ROW(letter, name, value, min, max, help)                      \
@@ -160,5 +160,5 @@ const char *command_nearest(struct cli *cli, const char *name)
 	const char **names = cli_alloc(cli, count, sizeof(*names));
 	for (size_t i = 0; i < count; i++)
 		names[i] = commands[i].name;
-	return nearest_find(name, names, count);
+	return kp_nearest_find(name, names, count);
 }

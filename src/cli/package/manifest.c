@@ -1,8 +1,8 @@
 // manifest.c - reads kipp.conf by tables of its keys.
 #include "cli/package/manifest.h"
 
+#include "base/nearest.h"
 #include "base/text.h"
-#include "cli/nearest.h"
 #include "tars/conf.h"
 #include "tars/endpoint.h"
 
@@ -276,7 +276,7 @@ static void fail_unknown_key(struct reader *reader, const struct key *keys, size
 		names[i] = keys[i].name;
 		known = cli_text(reader->cli, "%s%s%s", known, i > 0 ? ", " : "", names[i]);
 	}
-	const char *near = nearest_find(cli_terminated(reader->cli, node->name), names, count);
+	const char *near = kp_nearest_find(cli_terminated(reader->cli, node->name), names, count);
 	if (near)
 		fail(reader, node, "there is no key '%.*s' here; did you mean '%s'?",
 		     KP_STR_ARG(node->name), near);

@@ -1,5 +1,5 @@
 // call.c - `kipp call`: any function of any object, by name and in JSON.
-#include "cli/nearest.h"
+#include "base/nearest.h"
 #include "cli/target.h"
 #include "cli/verbs.h"
 #include "kipp/stub.h"
@@ -42,7 +42,7 @@ static int fail_unknown_function(struct target *target, const char *name)
 		names[i] = interface->functions[i].name;
 		known = cli_text(target->cli, "%s%s%s", known, i > 0 ? ", " : "", names[i]);
 	}
-	const char *near = nearest_find(name, names, interface->function_count);
+	const char *near = kp_nearest_find(name, names, interface->function_count);
 	return cli_fail(target->cli, CLI_NOTFOUND, "%s has no function '%s'; it has %s%s%s%s",
 	                target->object, name, *known ? known : "none at all",
 	                near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");

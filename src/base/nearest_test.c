@@ -1,5 +1,5 @@
 // nearest_test.c - what is suggested for a word that is not known.
-#include "cli/nearest.h"
+#include "base/nearest.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,15 +12,15 @@ static const char *const words[] = {"deploy", "restart", "remove", "ps", "logs",
 
 static const char *find(const char *word)
 {
-	return nearest_find(word, words, sizeof(words) / sizeof(words[0]));
+	return kp_nearest_find(word, words, sizeof(words) / sizeof(words[0]));
 }
 
 static void nearest_counts_the_letters_to_change(void **state)
 {
-	assert_int_equal(nearest_distance("start", "start"), 0);
-	assert_int_equal(nearest_distance("strat", "start"), 1);
-	assert_int_equal(nearest_distance("", "abc"), 3);
-	assert_int_equal(nearest_distance("kitten", "sitting"), 3);
+	assert_int_equal(kp_nearest_distance("start", "start"), 0);
+	assert_int_equal(kp_nearest_distance("strat", "start"), 1);
+	assert_int_equal(kp_nearest_distance("", "abc"), 3);
+	assert_int_equal(kp_nearest_distance("kitten", "sitting"), 3);
 }
 
 static void nearest_finds_what_was_meant(void **state)

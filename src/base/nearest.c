@@ -1,5 +1,5 @@
 // nearest.c - the distance between two words.
-#include "cli/nearest.h"
+#include "base/nearest.h"
 
 #include <string.h>
 
@@ -14,7 +14,7 @@ static int min3(int a, int b, int c)
 	return least < c ? least : c;
 }
 
-int nearest_distance(const char *from, const char *to)
+int kp_nearest_distance(const char *from, const char *to)
 {
 	size_t from_len = strlen(from), to_len = strlen(to);
 	if (from_len > LEN_MAX || to_len > LEN_MAX)
@@ -36,21 +36,21 @@ int nearest_distance(const char *from, const char *to)
 	return cost[from_len][to_len];
 }
 
-int nearest_is_close(const char *word, const char *candidate)
+int kp_nearest_is_close(const char *word, const char *candidate)
 {
 	size_t len = strlen(word);
 	if (len >= 2 && strncmp(word, candidate, len) == 0)
 		return 1;
-	return nearest_distance(word, candidate) <= (len <= 3 ? 1 : (int)(len + 2) / 3);
+	return kp_nearest_distance(word, candidate) <= (len <= 3 ? 1 : (int)(len + 2) / 3);
 }
 
-const char *nearest_find(const char *word, const char *const *candidates, size_t count)
+const char *kp_nearest_find(const char *word, const char *const *candidates, size_t count)
 {
 	const char *best = NULL;
 	int best_distance = FAR;
 	for (size_t i = 0; i < count; i++) {
-		int distance = nearest_distance(word, candidates[i]);
-		if (distance < best_distance && nearest_is_close(word, candidates[i])) {
+		int distance = kp_nearest_distance(word, candidates[i]);
+		if (distance < best_distance && kp_nearest_is_close(word, candidates[i])) {
 			best = candidates[i];
 			best_distance = distance;
 		}
