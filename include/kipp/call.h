@@ -12,6 +12,7 @@ KP_BEGIN_DECLS
 
 struct kp_call;
 struct kp_client;
+struct kp_request;
 
 // Return codes of the TARS protocol that travel in iRet (contract B.6). Applications use values
 // above 0.
@@ -38,6 +39,15 @@ KP_API void kp_call_close(struct kp_call *call);
 // client's default). On a server the remaining time of the request is a further bound.
 KP_API void kp_call_set_timeout(struct kp_call *call, int timeout_ms);
 
+// kp_call_set_priority sets how important the calls made from here are, 0 to 7, the highest most. A
+// handler's calls inherit that of its request; else it is 4.
+KP_API void kp_call_set_priority(struct kp_call *call, int priority);
+
+// kp_call_set_hash and kp_call_set_key say which calls belong together, so that a balancer that
+// hashes sends them to one endpoint. The key is copied; an empty one takes either back.
+KP_API void kp_call_set_hash(struct kp_call *call, uint32_t hash);
+KP_API kp_err kp_call_set_key(struct kp_call *call, struct kp_str key);
+
 // kp_call_set_context adds a pair to the context map of the calls made from here; copied.
 KP_API kp_err kp_call_set_context(struct kp_call *call, struct kp_str key, struct kp_str value);
 
@@ -57,6 +67,31 @@ KP_API struct kp_arena *kp_call_arena(struct kp_call *call);
 KP_API void *kp_call_alloc(struct kp_call *call, size_t size);
 KP_API struct kp_str kp_call_str(struct kp_call *call, struct kp_str str);
 KP_API struct kp_str kp_call_format(struct kp_call *call, const char *format, ...) KP_PRINTF(2, 3);
+
+// Fan-out. X_f_begin sends a call and returns the request; each request then has exactly one end:
+// X_f_end, which waits if need be and leaves the results in the scope's arena, or
+// kp_request_cancel. In between they may be joined. All of it on the thread that began them, and
+// all before their scope is reset or closed.
+//
+// kp_join_all waits until all `count` requests are done, each well or badly; *ret_index is the
+// first that failed, or `count`. kp_join_any waits for one of them and says which; kp_join_good
+// waits for one that went well, and if none did returns why the last one did not. After
+// `timeout_ms` (0: no limit but their own) they return TIMEOUT, and every request that is not done
+// ends with TIMEOUT. NULL requests are passed over; NOTFOUND: there are only such. `ret_index` may
+// be NULL.
+KP_API kp_err kp_join_all(struct kp_call *call, struct kp_request **requests, size_t count,
+                          int timeout_ms, size_t *ret_index);
+KP_API kp_err kp_join_any(struct kp_call *call, struct kp_request **requests, size_t count,
+                          int timeout_ms, size_t *ret_index);
+KP_API kp_err kp_join_good(struct kp_call *call, struct kp_request **requests, size_t count,
+                           int timeout_ms, size_t *ret_index);
+// kp_request_cancel gives a request up, done or not, and frees it. A server of ours that has not
+// started it will not. NULL is fine.
+KP_API void kp_request_cancel(struct kp_request *request);
+
+// kp_call_is_cancelled tells whether the work is for nobody any more: the caller has given up or is
+// gone, or the deadline has passed. For handlers that compute for long; from any thread.
+KP_API bool kp_call_is_cancelled(const struct kp_call *call);
 
 // What follows is for handlers.
 

@@ -5,6 +5,7 @@
 // there. A callback that runs on such a private loop calls only through its own client (STATE).
 #pragma once
 
+#include "kipp/buf.h"
 #include "kipp/call.h"
 
 KP_BEGIN_DECLS
@@ -19,7 +20,7 @@ struct kp_client_options {
 	int connect_timeout_ms;  // 0: 1500
 	int refresh_interval_ms; // of the endpoints found through the locator; 0: 10000
 	size_t frame_size_max;   // of an answer; 0: 100 MiB
-	const char *caller;      // "App.Server", for the reports to come; nothing reads it yet
+	const char *caller;      // "App.Server" of whoever calls, told to servers; NULL: nobody
 	const char *set;         // "name.area.group" or NULL
 };
 
@@ -36,11 +37,58 @@ KP_API void kp_client_close(struct kp_client *client);
 // flight on it, or `timeout_ms` have passed (TIMEOUT).
 KP_API kp_err kp_client_drive(struct kp_client *client, int timeout_ms);
 
+// kp_client_listen runs this plain thread's loop for `duration_ms`, calls in flight or not: for
+// those who wait for pushes.
+KP_API kp_err kp_client_listen(struct kp_client *client, int duration_ms);
+
 // kp_client_proxy returns the proxy for "App.Server.Obj" or "App.Server.Obj@tcp -h H -p P:...". The
 // client owns it and returns the same one for the same text. Returns NULL only when out of memory;
 // a bad text fails the calls (INVALID).
 KP_API struct kp_proxy *kp_client_proxy(struct kp_client *client, const char *object);
 
 KP_API const char *kp_proxy_object(const struct kp_proxy *proxy);
+
+// kp_function_policy says what may be done for a call of a function that goes wrong. What was not
+// sent at all always goes elsewhere, and an application's error never does; in between, a second
+// copy of a call counts against a budget of the client.
+struct kp_function_policy {
+	const char *function; // NULL: all that have no policy of their own
+	bool is_idempotent;   // may be run twice: sent again when the endpoint broke, and hedged
+	int retries_max;      // copies sent after the first one failed; 0: 1, negative: none
+	int hedge_ms;         // without an answer for so long a second endpoint is asked, the first
+	                      // good answer wins; only if idempotent; 0: never
+	int timeout_ms;       // where the call's scope sets none; 0: the client's
+};
+
+struct kp_proxy_options {
+	const struct kp_function_policy *policies; // copied
+	size_t policy_count;
+	int oneway_queue_max; // one-way calls that wait for one endpoint's connection; more are
+	                      // refused (OVERLOAD). 0: 10000, negative: none may wait, only what
+	                      // the kernel takes at once is sent
+};
+
+// kp_proxy_configure replaces a proxy's options, at any time and from any thread; calls under way
+// keep the old ones, whose memory lasts as long as the client. INVALID: a number or name is wrong;
+// LIMIT: it was replaced a thousand times.
+KP_API kp_err kp_proxy_configure(struct kp_proxy *proxy, const struct kp_proxy_options *options);
+
+// kp_push is what a server sent without being asked. Its views last until the callback returns.
+struct kp_push {
+	struct kp_str function; // as the server named it, or empty
+	int ret;
+	struct kp_str reason;
+	struct kp_bytes body;
+};
+
+typedef void (*kp_on_push)(void *user, const struct kp_push *push);
+
+// kp_proxy_on_push has `on_push` called for what the servers of this proxy push on connections that
+// its calls opened: on a fiber of the thread whose connection it is. Proxies that lead to one
+// endpoint share its connection and all hear of it. Before the proxy's first call; what nobody
+// asked for is counted and dropped.
+KP_API void kp_proxy_on_push(struct kp_proxy *proxy, kp_on_push on_push, void *user);
+// kp_client_pushes_dropped is how many pushes nobody had asked for.
+KP_API uint64_t kp_client_pushes_dropped(const struct kp_client *client);
 
 KP_END_DECLS

@@ -2,7 +2,7 @@
 // functions instead.
 //
 // An outgoing call is a request: open it, encode the parameters into its body, then exactly one of
-// wait, async, oneway.
+// wait, async, oneway, begin. What was begun ends by kp_request_end or kp_request_cancel.
 #pragma once
 
 #include "kipp/client.h"
@@ -25,6 +25,12 @@ KP_API struct kp_buf *kp_request_body(struct kp_request *request);
 // than 0 is the error it returns.
 KP_API kp_err kp_request_wait(struct kp_request *request, struct kp_decoder *ret_in);
 
+// kp_request_begin sends the request, whose scope is not NULL, and returns; if it fails the request
+// is freed.
+KP_API kp_err kp_request_begin(struct kp_request *request, struct kp_request **ret);
+// kp_request_end is the second half of a kp_request_wait whose first was kp_request_begin.
+KP_API kp_err kp_request_end(struct kp_request *request, struct kp_decoder *ret_in);
+
 // on_answer is called once, on a fiber of the calling thread's loop; `in` is valid until it returns
 // and NULL on error.
 typedef void (*kp_on_answer)(void *context, kp_err err, struct kp_decoder *in);
@@ -40,7 +46,12 @@ KP_API kp_err kp_request_oneway(struct kp_request *request);
 
 // kp_call_answer starts the answer of a request on the server and returns where its body is
 // encoded: the return value with tag 0, then the out parameters. NULL: no answer is wanted
-// (one-way, failed, peer gone). No waiting between this and the return of the dispatch function.
+// (one-way, failed, deferred, peer gone). No waiting between this and the return of the dispatch
+// function.
 KP_API struct kp_buf *kp_call_answer(struct kp_call *call);
+
+// kp_call_answer_late is the same for a deferred call, from any thread, before kp_call_done; the
+// generated X_f_answer calls both.
+KP_API struct kp_buf *kp_call_answer_late(struct kp_call *call);
 
 KP_END_DECLS
