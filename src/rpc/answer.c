@@ -20,7 +20,7 @@ void server_answer_sent(struct kp_call *call)
 	kp_conn_flush_soon(&call->in.conn->conn);
 }
 
-static __attribute__((noinline)) struct kp_buf *answer_apart(struct kp_call *call)
+struct kp_buf *kp_call_answer_late(struct kp_call *call)
 {
 	if (kp_call_is_oneway(call) || call->in.fail_code != 0)
 		return NULL;
@@ -32,7 +32,7 @@ static __attribute__((noinline)) struct kp_buf *answer_apart(struct kp_call *cal
 struct kp_buf *kp_call_answer(struct kp_call *call)
 {
 	if (KP_UNLIKELY(call->in.face || call->in.fail_code != 0 || kp_call_is_oneway(call)))
-		return answer_apart(call);
+		return call->in.is_deferred || !call->in.face ? NULL : kp_call_answer_late(call);
 	struct kp_buf *out = server_answer_out(call);
 	if (!out)
 		return NULL;
