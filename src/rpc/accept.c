@@ -98,6 +98,7 @@ static void on_close(struct kp_conn *base, enum kp_close_reason reason)
 	KP_COUNT(stats->bytes_in, base->received);
 	KP_COUNT(stats->bytes_out, base->written);
 	uncount(conn->adapter);
+	server_end_pushes(conn);
 	kp_list_remove(&conn->link);
 	kp_list_push(&loop->dead, &conn->link);
 	reap_if_done(conn);
@@ -124,10 +125,12 @@ static kp_err add_conn(struct adapter_loop *adapter, int fd, const struct kp_add
 	                 .backlog_size_max = adapter->adapter->options.backlog_size_max},
 	        .loop = loop,
 	        .adapter = adapter,
+	        .opened_ns = kp_loop_now(loop->loop),
 	        .active_ns = kp_loop_now(loop->loop),
 	        .reap = {.run = reap},
 	};
 	kp_list_init(&conn->unfinished);
+	kp_list_init(&conn->pushes);
 	kp_err err = kp_conn_open(&conn->conn, &loop->io, fd, KP_CONN_OPEN);
 	if (err != KP_OK) {
 		kp_free(conn);

@@ -208,8 +208,10 @@ static void begin(struct kp_call *call, const struct arrival *arrival, const str
 	call->deadline_ns = timeout_ms > 0 ? in->begun_ns + timeout_ms * KP_NS_PER_MS : KP_NS_NEVER;
 	loop->calls++;
 	KP_COUNT_INT(in->adapter->calls, 1);
-	if (in->conn)
+	if (in->conn) {
 		in->conn->calls++;
+		in->conn->requests++;
+	}
 }
 
 // is_over_queue_max looks at the other loops only once this one has its share of what is allowed.

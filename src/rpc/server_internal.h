@@ -83,6 +83,9 @@ struct server_conn {
 	struct adapter_loop *adapter;
 	int calls;                 // in progress
 	struct kp_list unfinished; // of them: those that wait
+	struct kp_list pushes;     // ways back that handlers have opened
+	uint64_t requests;         // that became calls
+	int64_t opened_ns;
 	int64_t active_ns;
 	uint64_t written_seen; // by the last sweep
 	bool takes_notices; // it sent a one-way tars_ping: it knows what an answer nobody asked for
@@ -152,6 +155,9 @@ void server_finish(struct kp_call *call);
 void server_call_lend(struct kp_call *call);
 void server_call_returned(struct kp_call *call);
 void server_call_park(struct kp_call *call);
+
+// server_push.c
+void server_end_pushes(struct server_conn *conn);
 
 // pool.c
 kp_err server_pool_start(struct adapter *adapter);
