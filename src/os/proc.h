@@ -63,6 +63,15 @@ struct kp_proc_info {
 // kp_proc_info reads about a process. NOTFOUND: there is none.
 kp_err kp_proc_info(int pid, struct kp_proc_info *ret);
 
+struct kp_proc_usage {
+	int64_t resident_size; // bytes
+	int threads;
+	int descriptors; // open; -1: we may not look
+};
+
+// kp_proc_usage reads what a process uses. NOTFOUND: there is none.
+kp_err kp_proc_usage(int pid, struct kp_proc_usage *ret);
+
 // kp_proc_is_below tells whether `pid` is `ancestor` or was started by it, directly or not.
 bool kp_proc_is_below(int pid, int ancestor);
 

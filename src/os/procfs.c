@@ -60,6 +60,36 @@ kp_err kp_proc_info(int pid, struct kp_proc_info *ret)
 	return KP_OK;
 }
 
+// status_number reads the number behind a name of /proc/PID/status; 0: it is not there.
+static int64_t status_number(const char *text, const char *name)
+{
+	const char *at = strstr(text, name);
+	long long number = 0;
+	if (!at || sscanf(at + strlen(name), " %lld", &number) != 1)
+		return 0;
+	return number;
+}
+
+kp_err kp_proc_usage(int pid, struct kp_proc_usage *ret)
+{
+	kp_cleanup(buf_finip) struct kp_buf text = {0};
+	char path[64];
+	struct kp_file_list list;
+	KP_TRY(read_about(pid, "status", 16384, &text));
+	KP_TRY(kp_file_format(path, sizeof(path), "/proc/%d/fd", pid));
+	struct kp_proc_usage usage = {
+	        .resident_size = status_number((const char *)text.data, "\nVmRSS:") * 1024,
+	        .threads = (int)status_number((const char *)text.data, "\nThreads:"),
+	        .descriptors = -1,
+	};
+	if (kp_file_list_dir(path, &list, NULL) == KP_OK) {
+		usage.descriptors = (int)list.count;
+		kp_file_list_fini(&list);
+	}
+	*ret = usage;
+	return KP_OK;
+}
+
 bool kp_proc_is_below(int pid, int ancestor)
 {
 	struct kp_proc_info info;
