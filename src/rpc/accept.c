@@ -126,7 +126,6 @@ static kp_err add_conn(struct adapter_loop *adapter, int fd, const struct kp_add
 	        .loop = loop,
 	        .adapter = adapter,
 	        .opened_ns = kp_loop_now(loop->loop),
-	        .opened_ns = kp_loop_now(loop->loop),
 	        .active_ns = kp_loop_now(loop->loop),
 	        .reap = {.run = reap},
 	};

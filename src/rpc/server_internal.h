@@ -86,8 +86,6 @@ struct server_conn {
 	struct kp_list pushes;     // ways back that handlers have opened
 	uint64_t requests;         // that became calls
 	int64_t opened_ns;
-	uint64_t requests;         // that became calls
-	int64_t opened_ns;
 	int64_t active_ns;
 	uint64_t written_seen; // by the last sweep
 	bool takes_notices; // it sent a one-way tars_ping: it knows what an answer nobody asked for
