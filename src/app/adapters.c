@@ -6,56 +6,39 @@
 
 static const struct kp_conf_node *server_section(const struct kp_app *app)
 {
-	return kp_conf_find(&app->conf, kp_str("/tars/application/server"));
+	return app_config_section(app->config, KEY_OF_SERVER);
 }
 
-static struct kp_str value_of(const struct kp_conf_node *section, const char *key)
+enum {
+	DISPATCH_FIBER,
+	DISPATCH_POOL,
+};
+
+static int dispatch_of(const struct kp_conf_node *adapter)
 {
-	const struct kp_conf_node *node = kp_conf_member(section, KP_CONF_KEY, kp_str(key));
-	return node ? node->value : (struct kp_str){0};
+	return app_config_word(adapter, KEY_OF_ADAPTER, "dispatch");
 }
 
-kp_err app_number(const struct kp_app *app, const struct kp_conf_node *key,
-                  struct app_bounds bounds, int *ret, struct kp_why *why)
+int app_loops(const struct kp_app *app)
 {
-	struct kp_str text = key ? kp_str_trim(key->value) : (struct kp_str){0};
-	int64_t number = bounds.fallback;
-	if (text.len > 0 && kp_str_i64(text, bounds.min, bounds.max, &number) != KP_OK)
-		return kp_why_set(why, KP_ERR_INVALID,
-		                  "%.200s:%u: %.*s is a number from %d to %d, not '%.60s'",
-		                  app->options.config, key->line, KP_STR_ARG(key->name), bounds.min,
-		                  bounds.max, kp_arena_str(app->arena, text).ptr);
-	*ret = (int)number;
-	return KP_OK;
-}
-
-static kp_err number_of(const struct kp_app *app, const struct kp_conf_node *section,
-                        const char *key, struct app_bounds bounds, int *ret, struct kp_why *why)
-{
-	return app_number(app, kp_conf_member(section, KP_CONF_KEY, kp_str(key)), bounds, ret, why);
-}
-
-kp_err app_threads(const struct kp_app *app, int *ret, struct kp_why *why)
-{
-	int threads = 1;
 	const struct kp_conf_node *section = server_section(app);
 	const struct kp_conf_node *adapter = NULL;
+	int loops = app_config_number(section, KEY_OF_SERVER, "loops");
+	if (app->options.threads > 0 || loops > 0)
+		return app->options.threads > 0 ? app->options.threads : loops;
 	while (section && (adapter = kp_conf_next(section, adapter, KP_CONF_SECTION))) {
-		int wanted = 1;
-		KP_TRY(number_of(app, adapter, "threads", (struct app_bounds){1, 256, 1}, &wanted,
-		                 why));
-		if (wanted > threads)
-			threads = wanted;
+		int threads = app_config_number(adapter, KEY_OF_ADAPTER, "threads");
+		if (dispatch_of(adapter) == DISPATCH_FIBER && threads > loops)
+			loops = threads;
 	}
-	*ret = app->options.threads > 0 ? app->options.threads : threads;
-	return KP_OK;
+	return loops > 0 ? loops : 1;
 }
 
 // offers tells whether the adapter's servant list, separated by blanks or commas, names the object.
 static bool offers(const struct kp_app *app, const struct kp_conf_node *adapter,
                    struct kp_str object)
 {
-	struct kp_str rest = value_of(adapter, "servant");
+	struct kp_str rest = app_config_get(adapter, KEY_OF_ADAPTER, "servant");
 	while (rest.len > 0) {
 		size_t end = 0;
 		while (end < rest.len && rest.ptr[end] != ' ' && rest.ptr[end] != ',')
@@ -73,13 +56,18 @@ static bool offers(const struct kp_app *app, const struct kp_conf_node *adapter,
 static kp_err listen_as_configured(struct kp_app *app, const struct kp_conf_node *adapter,
                                    int *ret_adapter, struct kp_why *why)
 {
-	static const struct app_bounds any = {0, INT32_MAX, 0}; // 0: the library's default
+	struct kp_str endpoint = app_config_get(adapter, KEY_OF_ADAPTER, "endpoint");
 	struct kp_adapter_options options = {
-	        .endpoint = kp_arena_str(app->arena, value_of(adapter, "endpoint")).ptr,
+	        .name = kp_arena_str(app->arena, adapter->name).ptr,
+	        .endpoint = kp_arena_str(app->arena, endpoint).ptr,
+	        .connections_max = app_config_number(adapter, KEY_OF_ADAPTER, "maxconns"),
+	        .queue_max = app_config_number(adapter, KEY_OF_ADAPTER, "queuecap"),
+	        .queue_timeout_ms = app_config_number(adapter, KEY_OF_ADAPTER, "queuetimeout"),
 	};
-	KP_TRY(number_of(app, adapter, "maxconns", any, &options.connections_max, why));
-	KP_TRY(number_of(app, adapter, "queuecap", any, &options.queue_max, why));
-	KP_TRY(number_of(app, adapter, "queuetimeout", any, &options.queue_timeout_ms, why));
+	if (dispatch_of(adapter) == DISPATCH_POOL)
+		options.pool_threads = app_config_number(adapter, KEY_OF_ADAPTER, "threads");
+	if (!options.name || !options.endpoint)
+		return kp_why_set(why, KP_ERR_NOMEM, "out of memory");
 	return kp_server_listen(app->server, &options, ret_adapter, why);
 }
 

@@ -35,11 +35,11 @@ static struct kp_str view_version(struct kp_call *call, struct kp_app *app, stru
 
 static struct kp_str set_log_level(struct kp_call *call, struct kp_app *app, struct kp_str rest)
 {
-	enum kp_log_level level;
+	int level;
 	if (!app_log_level_parse(rest, &level))
-		return kp_call_format(call, "'%.*s' is none of DEBUG INFO WARN ERROR",
+		return kp_call_format(call, "'%.*s' is none of DEBUG INFO WARN ERROR NONE",
 		                      KP_STR_ARG(rest));
-	__atomic_store_n(&app->log_level, (int)level, __ATOMIC_RELAXED);
+	__atomic_store_n(&app->log_level, level, __ATOMIC_RELAXED);
 	return kp_call_format(call, "set log level [%s] ok", app_log_level_name(level));
 }
 

@@ -4,47 +4,41 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/try.h"
-#include "os/file.h"
+#include "os/clock.h"
 #include "os/thread.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-	GRACE_DEFAULT_MS = 5000,
-	GRACE_MAX_MS = 60000,
-};
-
 // --- opening
 
-static kp_err read_config(struct kp_app *app, struct kp_why *why)
+static const struct app_config *config_of(const struct kp_app *app)
 {
-	if (!app->options.config)
-		return KP_OK;
-	struct kp_buf text = {0};
-	kp_err err = kp_file_read(app->options.config, KP_CONF_SIZE_MAX, &text, why);
-	struct kp_why where = {""};
-	if (err == KP_OK) {
-		err = kp_conf_parse(&app->conf, kp_buf_str(&text), &where);
-		if (err != KP_OK)
-			kp_why_set(why, err, "%.200s:%.280s", app->options.config, where.text);
-	}
-	kp_buf_fini(&text);
-	return err;
+	return __atomic_load_n(&app->config, __ATOMIC_ACQUIRE);
 }
 
 struct kp_str kp_app_config(const struct kp_app *app, const char *path)
 {
 	struct kp_str value = {0};
-	kp_conf_get(&app->conf, path, &value);
+	kp_conf_get(&config_of(app)->conf, path, &value);
 	return value;
 }
 
-static kp_err config_number(const struct kp_app *app, const char *path, struct app_bounds bounds,
-                            int *ret, struct kp_why *why)
+static void doubt(void *arg, const char *sentence)
 {
-	return app_number(app, kp_conf_find(&app->conf, kp_str(path)), bounds, ret, why);
+	kp_app_log(arg, KP_LOG_WARN, "%s", sentence);
+}
+
+static kp_err read_config(struct kp_app *app, struct kp_why *why)
+{
+	KP_TRY(app_config_read(app->options.config, &app->config, why));
+	const struct kp_conf_node *server = app_config_section(app->config, KEY_OF_SERVER);
+	(void)app_log_level_parse(app_config_get(server, KEY_OF_SERVER, "logLevel"),
+	                          &app->log_level);
+	app->grace_ms = app_config_number(server, KEY_OF_SERVER, "deactivating-timeout");
+	app_config_doubts(app->config, doubt, app);
+	return KP_OK;
 }
 
 static bool has_dot(struct kp_str text)
@@ -102,22 +96,24 @@ static kp_err open_client(struct kp_app *app, struct kp_why *why)
 		locator = kp_arena_str(app->arena,
 		                       kp_app_config(app, "/tars/application/client<locator>"))
 		                  .ptr;
+	const struct kp_conf_node *section = app_config_section(app->config, KEY_OF_CLIENT);
 	struct kp_client_options options = {
-	        .locator = locator, .caller = app->name, .set = set_of(app)};
-	KP_TRY(config_number(app, "/tars/application/client<sync-invoke-timeout>",
-	                     (struct app_bounds){0, 3600000, 0}, &options.timeout_ms, why));
-	KP_TRY(config_number(app, "/tars/application/client<connect-timeout>",
-	                     (struct app_bounds){0, 60000, 0}, &options.connect_timeout_ms, why));
+	        .locator = locator,
+	        .caller = app->name,
+	        .set = set_of(app),
+	        .timeout_ms = app_config_number(section, KEY_OF_CLIENT, "sync-invoke-timeout"),
+	        .connect_timeout_ms = app_config_number(section, KEY_OF_CLIENT, "connect-timeout"),
+	        .refresh_interval_ms =
+	                app_config_number(section, KEY_OF_CLIENT, "refresh-endpoint-interval"),
+	};
 	return kp_client_open(&options, &app->client, why);
 }
 
 static kp_err open_server(struct kp_app *app, struct kp_why *why)
 {
-	int threads = 1;
-	KP_TRY(app_threads(app, &threads, why));
 	return kp_server_open(
 	        &(struct kp_server_options){
-	                .threads = threads,
+	                .threads = app_loops(app),
 	                .application = app->application.ptr,
 	                .server = app->server_name.ptr,
 	        },
@@ -128,12 +124,6 @@ static kp_err open_parts(struct kp_app *app, struct kp_why *why)
 {
 	KP_TRY(read_config(app, why));
 	KP_TRY(find_name(app, why));
-	enum kp_log_level level;
-	if (app_log_level_parse(kp_app_config(app, "/tars/application/server<logLevel>"), &level))
-		app->log_level = (int)level;
-	KP_TRY(config_number(app, "/tars/application/server<deactivating-timeout>",
-	                     (struct app_bounds){0, GRACE_MAX_MS, GRACE_DEFAULT_MS}, &app->grace_ms,
-	                     why));
 	KP_TRY(open_client(app, why));
 	KP_TRY(open_server(app, why));
 	return app_admin_open(app, why);
@@ -147,6 +137,7 @@ static void app_free(struct kp_app *app)
 	kp_server_close(app->server);
 	kp_client_close(app->client);
 	kp_vec_fini(&app->adapters);
+	app_config_free(app->config);
 	kp_arena_free(app->arena);
 	kp_free(app);
 }
@@ -164,7 +155,7 @@ static struct kp_app *app_new(const struct options *options)
 		kp_free(app);
 		return NULL;
 	}
-	kp_conf_init(&app->conf, app->arena);
+	app->started_ns = kp_clock_ns();
 	return app;
 }
 
@@ -238,7 +229,7 @@ int kp_app_run(struct kp_app *app)
 		       !__atomic_load_n(&app->is_stopping, __ATOMIC_ACQUIRE))
 			continue;
 		kp_signals_release();
-		kp_server_stop(app->server, app->grace_ms);
+		kp_server_stop(app->server, __atomic_load_n(&app->grace_ms, __ATOMIC_RELAXED));
 	} else {
 		fprintf(stderr, "%s: %s\n", app->name, app->why.text);
 	}

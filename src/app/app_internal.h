@@ -1,9 +1,9 @@
 // app_internal.h - the inside of an app.
 #pragma once
 
+#include "app/config.h"
 #include "base/vec.h"
 #include "kipp/app.h"
-#include "tars/conf.h"
 
 struct options {
 	const char *config;
@@ -31,14 +31,15 @@ struct opened_adapter {
 };
 
 struct kp_app {
-	struct kp_arena *arena; // owned; holds the configuration and all texts here
-	struct kp_conf conf;
+	struct kp_arena *arena;    // owned; holds all texts here
+	struct app_config *config; // owned; atomic, the agent's side replaces it
 	struct options options;
+	int64_t started_ns;
 	struct kp_str application;
 	struct kp_str server_name;
 	const char *name;      // "Demo.HelloServer"
 	const char *data_path; // ends with '/'
-	int grace_ms;
+	int grace_ms;          // atomic
 	struct kp_server *server;
 	struct kp_client *client;
 	struct kp_server
@@ -52,25 +53,16 @@ struct kp_app {
 	struct kp_why why;
 };
 
-// app_number reads a number of the configuration; without one it is `fallback`. INVALID: it is
-// none, or out of bounds, said in `why` with file, line and key.
-struct app_bounds {
-	int min;
-	int max;
-	int fallback;
-};
-kp_err app_number(const struct kp_app *app, const struct kp_conf_node *key,
-                  struct app_bounds bounds, int *ret, struct kp_why *why);
-
 // adapters.c: the adapters of the configuration
 kp_err app_find_adapter(struct kp_app *app, const char *object, int *ret_adapter,
                         struct kp_why *why);
-kp_err app_threads(const struct kp_app *app, int *ret, struct kp_why *why);
+// app_loops is how many loops the configuration asks for.
+int app_loops(const struct kp_app *app);
 
 // admin.c
 kp_err app_admin_open(struct kp_app *app, struct kp_why *why);
 kp_err app_admin_start(struct kp_app *app);
 
-// log.c
-bool app_log_level_parse(struct kp_str text, enum kp_log_level *ret);
-const char *app_log_level_name(enum kp_log_level level);
+// log.c: a level is one of enum kp_log_level, or one more: nothing is logged.
+bool app_log_level_parse(struct kp_str text, int *ret);
+const char *app_log_level_name(int level);

@@ -234,9 +234,45 @@ static void a_bad_number_is_told_with_line_and_key(void **state)
 	        "endpoint=tcp -h 127.0.0.1 -p 0 -t 60000\nmaxconns=-4\n"
 	        "</One>\n</server>\n</application>\n</tars>\n");
 	snprintf(where, sizeof(where), "%s:9: maxconns is a number from 0 to", config_path);
+	expect_refused((const char *[]){config_flag, NULL}, where);
+	write_config("<tars>\n<application>\n<server>\napp=A\nserver=B\nlogLevel=LOUD\n"
+	             "</server>\n</application>\n</tars>\n");
+	snprintf(where, sizeof(where),
+	         "%s:6: logLevel is one of DEBUG INFO WARN ERROR NONE, not 'LOUD'", config_path);
+	expect_refused((const char *[]){config_flag, NULL}, where);
+}
+
+static void an_unknown_key_warns_with_the_nearest_name(void **state)
+{
+	char where[256];
+	write_config("<tars>\n<application>\n<server>\napp=A\nserver=B\ngreeting=hello\n<One>\n"
+	             "servant=A.B.OneObj\nendpoint=tcp -h 127.0.0.1 -p 0\nquecap=7\nhandlegroup=x\n"
+	             "</One>\n</server>\n</application>\n</tars>\n");
 	struct kp_app *app = open_app((const char *[]){config_flag, NULL});
-	RpcTest_Echo_serve(app, "EchoObj", &no_ops, NULL);
-	expect_no_start(app, where);
+	assert_non_null(app);
+	snprintf(where, sizeof(where),
+	         "%s:10: nobody reads the key 'quecap' of an adapter; did you mean 'queuecap'?",
+	         config_path);
+	expect_said(where);
+	assert_int_equal(kp_app_config(app, "/tars/application/server<greeting>").len, 5);
+	RpcTest_Echo_serve(app, "NoObj", &no_ops, NULL);
+	expect_no_start(app, "has no adapter with the servant A.B.NoObj");
+}
+
+static void threads_of_a_pool_are_not_loops(void **state)
+{
+	write_config(
+	        "<tars>\n<application>\n<server>\napp=A\nserver=B\n"
+	        "<One>\nservant=A.B.OneObj\nendpoint=tcp -h 127.0.0.1 -p 0\n"
+	        "dispatch=pool\nthreads=7\n</One>\n"
+	        "<Two>\nservant=A.B.TwoObj\nendpoint=tcp -h 127.0.0.1 -p 0\nthreads=2\n</Two>\n"
+	        "</server>\n</application>\n</tars>\n");
+	struct kp_app *app = open_app((const char *[]){config_flag, NULL});
+	assert_int_equal(app_loops(app), 2);
+	int adapter;
+	assert_int_equal(app_find_adapter(app, "OneObj", &adapter, NULL), KP_OK);
+	RpcTest_Echo_serve(app, "NoObj", &no_ops, NULL);
+	expect_no_start(app, "has no adapter with the servant");
 }
 
 static void servants_listen_on_the_adapters_that_name_them(void **state)
@@ -253,9 +289,8 @@ static void servants_listen_on_the_adapters_that_name_them(void **state)
 	assert_string_equal(kp_app_name(app), "A.B");
 	assert_string_equal(kp_app_data_path(app), "/tmp/data/");
 	assert_int_equal(app->log_level, KP_LOG_WARN);
-	int threads = 0, one = -1, two = -1, three = -1, none = -1;
-	assert_int_equal(app_threads(app, &threads, NULL), KP_OK);
-	assert_int_equal(threads, 3);
+	int one = -1, two = -1, three = -1, none = -1;
+	assert_int_equal(app_loops(app), 3);
 	assert_int_equal(app_find_adapter(app, "OneObj", &one, NULL), KP_OK);
 	assert_int_equal(app_find_adapter(app, "ThreeObj", &three, NULL), KP_OK);
 	assert_int_equal(app_find_adapter(app, "TwoObj", &two, NULL), KP_OK);
@@ -598,6 +633,8 @@ int main(void)
 	        cmocka_unit_test(a_missing_file_is_named),
 	        cmocka_unit_test(a_broken_file_is_told_with_line_and_column),
 	        cmocka_unit_test(a_bad_number_is_told_with_line_and_key),
+	        cmocka_unit_test(an_unknown_key_warns_with_the_nearest_name),
+	        cmocka_unit_test(threads_of_a_pool_are_not_loops),
 	        cmocka_unit_test(servants_listen_on_the_adapters_that_name_them),
 	        cmocka_unit_test(the_agent_gives_commands),
 	        cmocka_unit_test(heartbeats_go_on_while_a_handler_holds_the_loop),

@@ -6,19 +6,23 @@
 #include <stdio.h>
 #include <time.h>
 
-static const char *const names[] = {"DEBUG", "INFO", "WARN", "ERROR"};
+enum {
+	LOG_NONE = KP_LOG_ERROR + 1, // nothing is that important
+};
 
-const char *app_log_level_name(enum kp_log_level level)
+static const char *const names[] = {"DEBUG", "INFO", "WARN", "ERROR", "NONE"};
+
+const char *app_log_level_name(int level)
 {
 	return names[level];
 }
 
-bool app_log_level_parse(struct kp_str text, enum kp_log_level *ret)
+bool app_log_level_parse(struct kp_str text, int *ret)
 {
-	for (int level = KP_LOG_DEBUG; level <= KP_LOG_ERROR; level++) {
+	for (int level = KP_LOG_DEBUG; level <= LOG_NONE; level++) {
 		if (!kp_str_equal(text, kp_str(names[level])))
 			continue;
-		*ret = (enum kp_log_level)level;
+		*ret = level;
 		return true;
 	}
 	return false;
