@@ -1,4 +1,5 @@
 // client.c - a client, its proxies, and its share of each thread.
+#include "rpc/adjust.h"
 #include "rpc/client_internal.h"
 
 #include "base/assert.h"
@@ -226,29 +227,38 @@ struct client_loop *client_loop_get(struct kp_client *client, kp_err *ret_err)
 
 // --- the client
 
-static kp_err check_locator(struct kp_client *client, const char *locator, struct kp_why *why)
+kp_err client_set_locator(struct kp_client *client, const char *locator, struct kp_why *why)
 {
 	struct kp_buf text = {0};
 	if (!strchr(locator, '@'))
 		kp_buf_printf(&text, "%s@", registry_object);
 	kp_buf_append_str(&text, kp_str(locator));
 	kp_buf_append_byte(&text, '\0');
-	client->registry =
+	struct kp_proxy *registry =
 	        text.err == KP_OK ? kp_client_proxy(client, (const char *)text.data) : NULL;
 	kp_buf_fini(&text);
-	if (!client->registry)
+	if (!registry)
 		return kp_why_set(why, KP_ERR_NOMEM, "out of memory");
-	if (client->registry->err != KP_OK)
-		return kp_why_set(why, client->registry->err, "locator: %s",
-		                  client->registry->why.text);
-	if (client->registry->targets.len == 0)
+	if (registry->err != KP_OK)
+		return kp_why_set(why, registry->err, "locator: %s", registry->why.text);
+	if (registry->targets.len == 0)
 		return kp_why_set(why, KP_ERR_INVALID, "locator '%s' has no endpoint", locator);
+	__atomic_store_n(&client->registry, registry, __ATOMIC_RELEASE);
 	return KP_OK;
 }
 
 static int or_default(int value, int fallback)
 {
 	return value > 0 ? value : fallback;
+}
+
+void client_set_timeouts(struct kp_client *client, int timeout_ms, int connect_timeout_ms)
+{
+	__atomic_store_n(&client->timeout_ms, or_default(timeout_ms, TIMEOUT_DEFAULT_MS),
+	                 __ATOMIC_RELAXED);
+	__atomic_store_n(&client->connect_timeout_ms,
+	                 or_default(connect_timeout_ms, CONNECT_TIMEOUT_DEFAULT_MS),
+	                 __ATOMIC_RELAXED);
 }
 
 kp_err kp_client_open(const struct kp_client_options *options, struct kp_client **ret,
@@ -264,9 +274,7 @@ kp_err kp_client_open(const struct kp_client_options *options, struct kp_client 
 	pthread_mutex_init(&client->lock, NULL);
 	pthread_cond_init(&client->farewell, NULL);
 	kp_list_init(&client->loops);
-	client->timeout_ms = or_default(options->timeout_ms, TIMEOUT_DEFAULT_MS);
-	client->connect_timeout_ms =
-	        or_default(options->connect_timeout_ms, CONNECT_TIMEOUT_DEFAULT_MS);
+	client_set_timeouts(client, options->timeout_ms, options->connect_timeout_ms);
 	client->refresh_ns = or_default(options->refresh_interval_ms, REFRESH_DEFAULT_MS) *
 	                     (int64_t)KP_NS_PER_MS;
 	client->frame_size_max =
@@ -275,7 +283,7 @@ kp_err kp_client_open(const struct kp_client_options *options, struct kp_client 
 	if (options->set && !(client->set = kp_strdup(options->set)))
 		err = kp_why_set(why, KP_ERR_NOMEM, "out of memory");
 	if (err == KP_OK && options->locator && *options->locator)
-		err = check_locator(client, options->locator, why);
+		err = client_set_locator(client, options->locator, why);
 	if (err != KP_OK) {
 		kp_client_close(client);
 		return err;

@@ -46,19 +46,35 @@ struct kp_proxy {
 
 struct kp_client {
 	char *set; // owned or NULL
-	int timeout_ms;
-	int connect_timeout_ms;
+	int timeout_ms;         // atomic
+	int connect_timeout_ms; // atomic
 	int64_t refresh_ns;
 	size_t frame_size_max;
 	pthread_mutex_t lock; // of what follows
 	struct kp_map proxies_by_text;
 	KP_VEC(struct kp_proxy *) proxies; // owned
 	struct kp_list loops;              // client_loop
-	struct kp_proxy *registry;         // NULL: no locator
+	struct kp_proxy *registry;         // atomic; NULL: no locator
 	pthread_key_t key;                 // this thread's client_loop
 	pthread_cond_t farewell;           // a loop of another thread has let go of us
 	bool is_closing;                   // atomic
 };
+
+// These may be changed while the client is in use: see adjust.h.
+static inline int client_timeout(const struct kp_client *client)
+{
+	return __atomic_load_n(&client->timeout_ms, __ATOMIC_RELAXED);
+}
+
+static inline int client_connect_timeout(const struct kp_client *client)
+{
+	return __atomic_load_n(&client->connect_timeout_ms, __ATOMIC_RELAXED);
+}
+
+static inline struct kp_proxy *client_registry(const struct kp_client *client)
+{
+	return __atomic_load_n(&client->registry, __ATOMIC_ACQUIRE);
+}
 
 struct client_loop {
 	struct kp_link link; // in the client's loops

@@ -143,7 +143,7 @@ static kp_err take_list(struct route *route, const struct tars_EndpointF_list *l
 static kp_err ask_registry(struct route *route, struct kp_call *call)
 {
 	struct kp_client *client = route->loop->client;
-	struct tars_QueryF *registry = (struct tars_QueryF *)client->registry;
+	struct tars_QueryF *registry = (struct tars_QueryF *)client_registry(client);
 	struct kp_str object = kp_str(route->proxy->object);
 	struct tars_EndpointF_list active = {0}, inactive = {0};
 	int32_t ret = 0;
@@ -226,7 +226,7 @@ bool route_want(struct route *route, int64_t now_ns)
 {
 	if (is_fixed(route))
 		return true;
-	if (!route->loop->client->registry) {
+	if (!client_registry(route->loop->client)) {
 		route->err = kp_why_set(&route->why, KP_ERR_NOENDPOINT,
 		                        "%s has no endpoint and there is no locator to ask",
 		                        route->proxy->object);

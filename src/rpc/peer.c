@@ -209,7 +209,7 @@ void client_conn_settle(struct client_conn *conn)
 		return;
 	// One-way requests may still be on their way out.
 	conn->opening.on_timer = on_hang_up_timer;
-	int64_t limit_ns = conn->loop->client->connect_timeout_ms * (int64_t)KP_NS_PER_MS;
+	int64_t limit_ns = client_connect_timeout(conn->loop->client) * (int64_t)KP_NS_PER_MS;
 	if (base->state == KP_CONN_OPEN && kp_conn_unsent(base) > 0 &&
 	    kp_timer_start(conn->loop->loop, &conn->opening, kp_clock_ns() + limit_ns) == KP_OK)
 		kp_conn_end(base);
@@ -255,7 +255,7 @@ static kp_err start_opening(struct client_conn *conn)
 	struct kp_loop *loop = conn->loop->loop;
 	const struct target *target = &conn->peer->target;
 	struct kp_address address;
-	int64_t limit_ns = conn->loop->client->connect_timeout_ms * (int64_t)KP_NS_PER_MS;
+	int64_t limit_ns = client_connect_timeout(conn->loop->client) * (int64_t)KP_NS_PER_MS;
 	conn->opening.on_timer = on_opening_timer;
 	kp_err err = kp_timer_start(loop, &conn->opening, kp_clock_ns() + limit_ns);
 	if (err != KP_OK)

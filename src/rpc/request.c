@@ -418,7 +418,7 @@ static int64_t deadline_of(const struct kp_request *request, int64_t now_ns)
 {
 	const struct kp_call *call = request->call;
 	int timeout_ms = call && call->out.timeout_ms ? call->out.timeout_ms
-	                                              : request->loop->client->timeout_ms;
+	                                              : client_timeout(request->loop->client);
 	int64_t deadline_ns = now_ns + timeout_ms * (int64_t)KP_NS_PER_MS;
 	return call && call->deadline_ns < deadline_ns ? call->deadline_ns : deadline_ns;
 }
