@@ -9,6 +9,7 @@
 #include "tars/packet.h"
 
 struct kp_face;
+struct kp_wait_list;
 struct kp_function;
 
 // pairs is a map<string, string> that is being built; the bytes are owned.
@@ -41,6 +42,7 @@ struct kp_call_in {
 	int64_t begun_ns;           // the batch's time when it came
 	int holders;                // who still has a call that left its loop
 	bool is_deferred;
+	bool is_retry;           // somebody's second try: what is done for it is not repeated
 	bool is_listed;          // in the connection's list of unfinished calls
 	struct kp_task returned; // its handler is done with it
 	struct kp_task done;     // so is whoever answers it later
@@ -53,6 +55,13 @@ struct kp_call_in {
 struct kp_call_out {
 	struct kp_client *client; // of a scope; NULL in a handler
 	int timeout_ms;
+	int8_t priority; // and 1; 0: none was set or came with the request
+	bool has_hash;
+	uint32_t hash;
+	struct kp_list pending; // requests of a handler on their loop; all zero until there is one
+	struct kp_wait_list *sleeps; // the handler sleeps on its loop; else NULL
+	struct kp_loop *driven;      // atomic; the loop of its own that a handler waits on, or NULL
+	struct kp_task wake;         // for that loop
 	struct kp_pairs context;
 	int ret;
 	struct kp_str reason;
@@ -64,6 +73,7 @@ struct kp_call {
 	struct kp_link queue_link; // in a pool's queue
 	struct kp_arena arena;
 	int64_t deadline_ns; // KP_NS_NEVER: none
+	bool is_cancelled;   // atomic; nobody waits for its answer any more
 	struct kp_call_in in;
 	struct kp_call_out out;
 };
