@@ -104,8 +104,14 @@ static void on_close(struct kp_conn *base, enum kp_close_reason reason)
 	reap_if_done(conn);
 }
 
+static void on_wait(struct kp_conn *base)
+{
+	server_on_wait(KP_CONTAINER(base, struct server_conn, conn)->loop);
+}
+
 static const struct kp_conn_ops conn_ops = {
         .on_frame = on_frame,
+        .on_wait = on_wait,
         .on_close = on_close,
 };
 

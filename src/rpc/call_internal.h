@@ -43,7 +43,7 @@ struct kp_call_in {
 	int holders;                // who still has a call that left its loop
 	bool is_deferred;
 	bool is_retry;           // somebody's second try: what is done for it is not repeated
-	bool is_listed;          // in the connection's list of unfinished calls
+	bool is_counted;         // among the calls in progress
 	struct kp_task returned; // its handler is done with it
 	struct kp_task done;     // so is whoever answers it later
 	int fail_code;

@@ -70,27 +70,29 @@ static bool keep_partial(struct kp_conn *conn, struct kp_bytes bytes, size_t wan
 	return true;
 }
 
-// find_frames hands on every whole frame in `bytes`, which `block` holds, and keeps the rest.
-static void find_frames(struct kp_conn *conn, struct kp_bytes bytes, struct kp_block *block)
+// find_frames hands on every whole frame of the batch and keeps the rest. It returns early when a
+// handler had to wait and another fiber has gone on meanwhile.
+static void find_frames(struct kp_conn *conn, uint64_t serial)
 {
-	while (bytes.len > 0) {
+	struct kp_batch *batch = &conn->io->batch;
+	while (batch->rest.len > 0) {
 		struct kp_bytes packet;
 		size_t used = 0;
-		kp_err err = kp_frame_find(bytes, conn->frame_size_max, &packet, &used);
-		if (err == KP_ERR_AGAIN) {
-			if (!keep_partial(conn, bytes, used))
+		kp_err err = kp_frame_find(batch->rest, conn->frame_size_max, &packet, &used);
+		if (KP_UNLIKELY(err == KP_ERR_AGAIN)) {
+			if (!keep_partial(conn, batch->rest, used))
 				kp_conn_close(conn, KP_CLOSE_NOMEM);
 			return;
 		}
-		if (err != KP_OK) {
+		if (KP_UNLIKELY(err != KP_OK)) {
 			kp_conn_close(conn, reason_of_frame_error(err));
 			return;
 		}
-		conn->ops->on_frame(conn, packet, block);
-		if (conn->state == KP_CONN_CLOSED)
+		batch->rest.ptr += used;
+		batch->rest.len -= used;
+		conn->ops->on_frame(conn, packet, batch->block);
+		if (KP_UNLIKELY(batch->serial != serial || conn->state == KP_CONN_CLOSED))
 			return;
-		bytes.ptr += used;
-		bytes.len -= used;
 	}
 }
 
@@ -126,23 +128,70 @@ static bool partial_has_room(struct kp_conn *conn, size_t size)
 	return kp_block_grow(block, cap);
 }
 
-// top_up moves bytes from *bytes to the set-aside frame until that is whole or nothing is left.
-static void top_up(struct kp_conn *conn, struct kp_bytes *bytes)
+// top_up moves bytes of the batch to the set-aside frame until that is whole or nothing is left.
+static void top_up(struct kp_conn *conn, uint64_t serial)
 {
-	while (conn->state != KP_CONN_CLOSED && conn->partial && bytes->len > 0) {
+	struct kp_batch *batch = &conn->io->batch;
+	while (conn->partial && batch->rest.len > 0) {
 		size_t missing = conn->partial_wanted - conn->partial->len;
-		size_t size = bytes->len < missing ? bytes->len : missing;
+		size_t size = batch->rest.len < missing ? batch->rest.len : missing;
 		if (!partial_has_room(conn, size)) {
 			kp_conn_close(conn, KP_CLOSE_NOMEM);
 			return;
 		}
-		memcpy(conn->partial->data + conn->partial->len, bytes->ptr, size);
+		memcpy(conn->partial->data + conn->partial->len, batch->rest.ptr, size);
 		conn->partial->len += size;
-		bytes->ptr += size;
-		bytes->len -= size;
+		batch->rest.ptr += size;
+		batch->rest.len -= size;
 		if (conn->partial->len == conn->partial_wanted)
 			deliver_partial(conn);
+		if (batch->serial != serial || conn->state == KP_CONN_CLOSED)
+			return;
 	}
+}
+
+// take_batch hands on what was read, as far as this fiber gets.
+static void take_batch(void *arg)
+{
+	struct kp_conn *conn = arg;
+	struct kp_batch *batch = &conn->io->batch;
+	uint64_t serial = batch->serial;
+	if (conn->partial)
+		top_up(conn, serial);
+	if (batch->serial == serial && conn->state != KP_CONN_CLOSED)
+		find_frames(conn, serial);
+	if (batch->serial == serial)
+		batch->is_done = true;
+}
+
+// take_on_fibers hands on what was read on as many fibers as there are handlers that wait.
+static void take_on_fibers(struct kp_conn *conn)
+{
+	struct kp_batch *batch = &conn->io->batch;
+	batch->is_on_fiber = true;
+	while (!batch->is_done) {
+		if (kp_loop_enter(conn->io->loop, take_batch, conn) != KP_OK)
+			break;
+		if (batch->is_done)
+			break;
+		batch->serial++;
+		conn->ops->on_wait(conn);
+	}
+	batch->is_on_fiber = false;
+	if (!batch->is_done) // there is no fiber for it: each call will be refused
+		take_batch(conn);
+}
+
+static void hand_on(struct kp_conn *conn, struct kp_bytes bytes, struct kp_block *block)
+{
+	struct kp_batch *batch = &conn->io->batch;
+	batch->rest = bytes;
+	batch->block = block;
+	batch->is_done = false;
+	if (conn->ops->on_wait)
+		take_on_fibers(conn);
+	else
+		take_batch(conn);
 }
 
 static void on_read_error(struct kp_conn *conn, kp_err err)
@@ -206,14 +255,10 @@ static void read_some(struct kp_conn *conn)
 	size_t size = bytes.len;
 	conn->received += size;
 	struct kp_io *io = conn->io;
-	if (conn->is_udp) {
+	if (conn->is_udp)
 		read_datagram(conn, bytes, block);
-	} else {
-		if (conn->partial)
-			top_up(conn, &bytes);
-		if (conn->state != KP_CONN_CLOSED)
-			find_frames(conn, bytes, block);
-	}
+	else
+		hand_on(conn, bytes, block);
 	kp_io_received(io, size);
 }
 

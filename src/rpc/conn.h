@@ -27,8 +27,12 @@ struct kp_conn_ops {
 	// side.
 	void (*on_open)(struct kp_conn *conn);
 	// on_frame takes one packet, without its length. `block` holds it; who keeps views
-	// references that. It may close the connection.
+	// references that. It may close the connection. With on_wait it is called on a fiber and
+	// may wait.
 	void (*on_frame)(struct kp_conn *conn, struct kp_bytes packet, struct kp_block *block);
+	// on_wait is called when on_frame waits, before the next frame is handed on. NULL: on_frame
+	// does not wait.
+	void (*on_wait)(struct kp_conn *conn);
 	// on_close is called once, from wherever the connection ended; the connection's memory is
 	// the owner's.
 	void (*on_close)(struct kp_conn *conn, enum kp_close_reason reason);

@@ -66,19 +66,39 @@ void server_free_calls(struct server_loop *loop)
 
 // --- the end of a call
 
-static void release(struct kp_call *call)
+// count_in makes a call known that will not end before others begin; count_out takes that back. A
+// call whose handler does not wait is never counted: nobody could see it.
+static void count_in(struct kp_call *call)
+{
+	struct server_conn *conn = call->in.conn;
+	call->in.is_counted = true;
+	call->in.loop->calls++;
+	KP_COUNT_INT(call->in.adapter->calls, 1);
+	if (!conn)
+		return;
+	conn->calls++;
+	kp_list_push(&conn->unfinished, &call->link);
+}
+
+static void count_out(struct kp_call *call)
+{
+	struct server_conn *conn = call->in.conn;
+	call->in.loop->calls--;
+	KP_COUNT_INT(call->in.adapter->calls, -1);
+	if (!conn)
+		return;
+	kp_list_remove(&call->link);
+	server_conn_unref_call(conn);
+}
+
+static inline void release(struct kp_call *call)
 {
 	struct server_loop *loop = call->in.loop;
-	struct server_conn *conn = call->in.conn;
 	kp_block_unref(call->in.block);
-	loop->calls--;
-	KP_COUNT_INT(call->in.adapter->calls, -1);
-	if (KP_UNLIKELY(call->in.is_listed))
-		kp_list_remove(&call->link);
-	loop->ended = call;
+	if (KP_UNLIKELY(call->in.is_counted))
+		count_out(call);
+	loop->running = NULL;
 	give_call(loop, call);
-	if (conn)
-		server_conn_unref_call(conn);
 }
 
 void server_end_call(struct kp_call *call)
@@ -132,6 +152,16 @@ void server_run_function(struct kp_call *call)
 		             kp_err_text(in.err), in.tag, call->in.function->name);
 }
 
+// park leaves a call to whoever will answer it.
+static void park(struct kp_call *call)
+{
+	if (!call->in.is_counted)
+		count_in(call);
+	call->in.loop->running = NULL;
+	call->in.loop->away++;
+	server_call_park(call);
+}
+
 static void run(void *arg)
 {
 	struct kp_call *call = arg;
@@ -140,8 +170,7 @@ static void run(void *arg)
 	else
 		run_unknown(call);
 	if (KP_UNLIKELY(call->in.is_deferred)) {
-		call->in.loop->away++;
-		server_call_park(call);
+		park(call);
 		return;
 	}
 	server_finish(call);
@@ -201,17 +230,13 @@ static void begin(struct kp_call *call, const struct arrival *arrival, const str
 	in->face = face;
 	in->face_arg = face_arg;
 	in->fail_code = 0;
-	in->is_deferred = in->is_listed = false;
+	in->is_deferred = in->is_counted = false;
 	call->out.timeout_ms = 0;
 	int64_t timeout_ms = in->packet.timeout_ms;
 	in->begun_ns = kp_loop_now(loop->loop);
 	call->deadline_ns = timeout_ms > 0 ? in->begun_ns + timeout_ms * KP_NS_PER_MS : KP_NS_NEVER;
-	loop->calls++;
-	KP_COUNT_INT(in->adapter->calls, 1);
-	if (in->conn) {
-		in->conn->calls++;
+	if (in->conn)
 		in->conn->requests++;
-	}
 }
 
 // is_over_queue_max looks at the other loops only once this one has its share of what is allowed.
@@ -242,34 +267,34 @@ static bool is_unanswerable(const struct arrival *arrival, const struct kp_call 
 	return arrival->conn && arrival->conn->conn.is_write_shut && !kp_call_is_oneway(call);
 }
 
-// list_unfinished makes a call that waits known to its connection.
-static void list_unfinished(struct kp_call *call)
+void server_on_wait(struct server_loop *loop)
 {
-	if (!call->in.conn)
-		return;
-	call->in.is_listed = true;
-	kp_list_push(&call->in.conn->unfinished, &call->link);
+	if (loop->running)
+		count_in(loop->running);
+	loop->running = NULL;
 }
 
 // start runs a call: at once and as far as it goes on a fiber, or on a thread of its adapter's
 // pool.
-static void start(struct kp_call *call)
+static inline void start(struct kp_call *call)
 {
 	struct server_loop *loop = call->in.loop;
 	struct server_pool *pool = call->in.adapter->adapter->pool;
 	if (KP_UNLIKELY(pool && call->in.function)) {
 		loop->away++;
-		list_unfinished(call);
+		count_in(call);
 		server_pool_push(pool, call);
 		return;
 	}
-	loop->ended = NULL;
-	if (KP_UNLIKELY(kp_loop_enter(loop->loop, run, call) != KP_OK)) {
+	loop->running = call;
+	if (KP_LIKELY(loop->io.batch.is_on_fiber)) {
+		run(call);
+	} else if (kp_loop_enter(loop->loop, run, call) == KP_OK) {
+		server_on_wait(loop);
+	} else {
 		refuse(call);
 		server_finish(call);
 		release(call);
-	} else if (KP_UNLIKELY(loop->ended != call)) {
-		list_unfinished(call);
 	}
 }
 

@@ -28,8 +28,20 @@ enum {
 	KP_IO_PARTS_MAX = 256,
 };
 
+// kp_batch is what one read brought a connection and is being handed on, frame by frame. A fiber
+// does so and runs the handlers itself; when one of them waits, the fiber stays with that handler
+// and another goes on with the batch.
+struct kp_batch {
+	struct kp_bytes rest;
+	struct kp_block *block; // holds `rest`
+	uint64_t serial;        // grows with each fiber that was left behind
+	bool is_done;
+	bool is_on_fiber; // what runs now is a batch's fiber
+};
+
 struct kp_io {
-	struct kp_loop *loop;      // borrowed
+	struct kp_loop *loop; // borrowed
+	struct kp_batch batch;
 	struct kp_block *receiver; // the block that is read into; NULL: none yet
 	struct kp_block *free_blocks;
 	int free_block_count;

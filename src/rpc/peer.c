@@ -169,7 +169,11 @@ static void on_close(struct kp_conn *base, enum kp_close_reason reason)
 		request_lost(KP_CONTAINER(link, struct kp_request, link), conn, reason);
 }
 
-static const struct kp_conn_ops conn_ops = {on_open, on_frame, on_close};
+static const struct kp_conn_ops conn_ops = {
+        .on_open = on_open,
+        .on_frame = on_frame,
+        .on_close = on_close,
+};
 
 // --- opening
 

@@ -48,7 +48,7 @@ struct adapter_loop {
 	struct udp_port *udp;   // owned
 	struct adapter *adapter;
 	struct server_loop *loop;
-	int calls;       // in progress
+	int calls;       // in progress: those that wait
 	int calls_share; // of queue_max; below it there is no need to ask the other loops
 };
 
@@ -64,10 +64,10 @@ struct server_loop {
 	struct kp_list dead;           // closed connections with calls left
 	struct kp_list free_calls;
 	int free_call_count;
-	int conn_count;              // atomic; read by the loop that accepts
-	int calls;                   // in progress
-	int away;                    // of them: with a pool, or deferred
-	const struct kp_call *ended; // the last one that ended
+	int conn_count;          // atomic; read by the loop that accepts
+	int calls;               // in progress
+	int away;                // of them: with a pool, or deferred
+	struct kp_call *running; // its handler has neither ended nor waited yet
 	struct kp_timer sweep;
 	struct kp_task drain;
 	bool is_draining;
@@ -140,6 +140,8 @@ struct arrival {
 	struct kp_block *block;
 };
 void server_dispatch(const struct arrival *arrival);
+// server_on_wait: the handler that was running waits.
+void server_on_wait(struct server_loop *loop);
 // server_run_function runs the handler, on a fiber or on a thread of a pool.
 void server_run_function(struct kp_call *call);
 // server_end_call sends the answer of a call that left its loop, and frees it.

@@ -168,28 +168,60 @@ static void a_connection_that_paused_goes_on(void **state)
 	close_world(&world);
 }
 
-static int32_t fail_the_next_stack(struct kp_call *call, int32_t what)
+static int nth_to_fail;
+
+static int32_t fail_an_allocation(struct kp_call *call, int32_t what)
 {
-	kp_mem_fail_at(2); // the first is the next request's call
+	kp_mem_fail_at(nth_to_fail);
 	(void)kp_call_sleep(call, what);
 	return 0;
 }
 
+static void encode_hook_and_add(struct kp_buf *hooked, struct kp_buf *add)
+{
+	struct kp_buf body = {0};
+	kp_i32_encode(&body, 1, 50);
+	encode_call(hooked, "hook", false, kp_buf_bytes(&body));
+	kp_i32_encode(&body, 2, 50);
+	encode_call(add, "add", false, kp_buf_bytes(&body));
+	kp_buf_fini(&body);
+}
+
 static void a_request_without_a_stack_is_refused(void **state)
 {
-	struct world world = open_world(1);
-	hook = fail_the_next_stack;
-	struct kp_buf frames = {0}, body = {0};
-	kp_i32_encode(&body, 1, 50);
-	encode_call(&frames, "hook", false, kp_buf_bytes(&body));
-	encode_call(&frames, "add", false, (struct kp_bytes){NULL, 0});
-	int fd = dial(&world);
-	send_all(fd, frames.data, frames.len);
+	hook = fail_an_allocation;
+	nth_to_fail = 4; // before it: the next block, its bytes, the call
+	struct world world = open_world_with(
+	        1, &(struct kp_adapter_options){.endpoint = "udp -h 127.0.0.1 -p 0"});
+	struct kp_buf hooked = {0}, add = {0};
+	encode_hook_and_add(&hooked, &add);
+	struct kp_address address;
+	int fd;
+	assert_int_equal(kp_address_parse("127.0.0.1", port_of(&world), &address), KP_OK);
+	assert_int_equal(kp_sock_connect(&address, true, &fd), KP_OK);
+	send_all(fd, hooked.data, hooked.len);
+	send_all(fd, add.data, add.len);
 	wait_for(stats_of(&world).answers == 2);
 	assert_int_equal(stats_of(&world).refused_overload, 1);
 	kp_sock_close(fd);
+	kp_buf_fini(&hooked);
+	kp_buf_fini(&add);
+	close_world(&world);
+}
+
+static void requests_behind_one_that_waits_need_no_luck(void **state)
+{
+	hook = fail_an_allocation;
+	nth_to_fail = 1; // the stack for what follows in the same read
+	struct world world = open_world(1);
+	struct kp_buf frames = {0};
+	encode_hook_and_add(&frames, &frames);
+	int fd = dial(&world);
+	send_all(fd, frames.data, frames.len);
+	wait_for(stats_of(&world).answers == 2);
+	assert_int_equal(stats_of(&world).refused_overload, 0);
+	kp_sock_close(fd);
 	kp_buf_fini(&frames);
-	kp_buf_fini(&body);
 	close_world(&world);
 }
 
@@ -428,6 +460,7 @@ int main(void)
 	        cmocka_unit_test(an_endless_talker_does_not_starve_others),
 	        cmocka_unit_test(a_connection_that_paused_goes_on),
 	        cmocka_unit_test(a_request_without_a_stack_is_refused),
+	        cmocka_unit_test(requests_behind_one_that_waits_need_no_luck),
 	        cmocka_unit_test(handlers_survive_their_connections),
 	        cmocka_unit_test(a_datagram_of_any_size_finds_room),
 	        cmocka_unit_test(when_the_grace_is_over_handlers_are_cancelled),
