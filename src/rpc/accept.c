@@ -38,13 +38,12 @@ static void on_frame(struct kp_conn *base, struct kp_bytes packet, struct kp_blo
 {
 	struct server_conn *conn = KP_CONTAINER(base, struct server_conn, conn);
 	int64_t now_ns = kp_loop_now(conn->loop->loop);
-	if (conn->active_ns != now_ns) {
+	if (KP_UNLIKELY(conn->active_ns != now_ns)) {
 		conn->active_ns = now_ns;
 		kp_list_remove(&conn->link);
 		kp_list_push(&conn->loop->conns, &conn->link);
 	}
-	server_dispatch(&(struct arrival){
-	        .adapter = conn->adapter, .conn = conn, .packet = packet, .block = block});
+	server_on_frame(conn, packet, block);
 }
 
 // count and uncount keep the numbers by which connections are limited and spread.

@@ -69,7 +69,8 @@ struct kp_call_out {
 };
 
 struct kp_call {
-	struct kp_link link;       // in the loop's free calls, or the connection's unfinished ones
+	struct kp_link link;       // in the connection's unfinished calls
+	struct kp_call *next_free; // in the loop's free calls
 	struct kp_link queue_link; // in a pool's queue
 	struct kp_arena arena;
 	int64_t deadline_ns; // KP_NS_NEVER: none

@@ -13,13 +13,14 @@ enum {
 	BODY_KEPT_MAX = 64 << 10,
 };
 
-static struct kp_call *take_call(struct server_loop *loop)
+static inline struct kp_call *take_call(struct server_loop *loop)
 {
-	struct kp_link *link = kp_list_pop(&loop->free_calls);
-	if (!link)
+	struct kp_call *call = loop->free_calls;
+	if (KP_UNLIKELY(!call))
 		return kp_new(struct kp_call);
+	loop->free_calls = call->next_free;
 	loop->free_call_count--;
-	return KP_CONTAINER(link, struct kp_call, link);
+	return call;
 }
 
 // clear_arena also forgets what the last answer brought, for that lived there.
@@ -40,28 +41,42 @@ static void clear_pairs(struct kp_pairs *pairs)
 	kp_pairs_clear(pairs);
 }
 
-static void give_call(struct server_loop *loop, struct kp_call *call)
+// clean_call frees what a call gathered beyond what the next one may use.
+static __attribute__((noinline)) void clean_call(struct kp_call *call)
 {
-	if (loop->free_call_count >= FREE_CALLS_MAX) {
+	clear_arena(call);
+	clear_pairs(&call->in.answer_context);
+	clear_pairs(&call->out.context);
+	if (call->in.body.cap > BODY_KEPT_MAX)
+		kp_buf_fini(&call->in.body);
+}
+
+static inline bool is_clean(const struct kp_call *call)
+{
+	return !call->arena.blocks && (call->in.answer_context.bytes.cap |
+	                               call->out.context.bytes.cap | call->in.body.cap) == 0;
+}
+
+static inline void give_call(struct server_loop *loop, struct kp_call *call)
+{
+	if (KP_UNLIKELY(loop->free_call_count >= FREE_CALLS_MAX)) {
 		kp_call_close(call);
 		return;
 	}
-	if (call->arena.blocks)
-		clear_arena(call);
-	if (KP_UNLIKELY((call->in.answer_context.bytes.cap | call->out.context.bytes.cap) != 0)) {
-		clear_pairs(&call->in.answer_context);
-		clear_pairs(&call->out.context);
-	}
-	if (KP_UNLIKELY(call->in.body.cap > BODY_KEPT_MAX))
-		kp_buf_fini(&call->in.body);
+	if (!is_clean(call))
+		clean_call(call);
 	loop->free_call_count++;
-	kp_list_push_front(&loop->free_calls, &call->link);
+	call->next_free = loop->free_calls;
+	loop->free_calls = call;
 }
 
 void server_free_calls(struct server_loop *loop)
 {
-	for (struct kp_link *link; (link = kp_list_pop(&loop->free_calls)) != NULL;)
-		kp_call_close(KP_CONTAINER(link, struct kp_call, link));
+	while (loop->free_calls) {
+		struct kp_call *call = loop->free_calls;
+		loop->free_calls = call->next_free;
+		kp_call_close(call);
+	}
 }
 
 // --- the end of a call
@@ -179,16 +194,15 @@ static void run(void *arg)
 
 // --- arrival
 
-static const struct servant *find_servant(struct adapter_loop *adapter, struct server_conn *conn,
-                                          struct kp_str name)
+static const struct servant *find_servant(const struct adapter_loop *adapter, struct kp_str name)
 {
-	const struct servant *last = conn ? conn->last_servant : NULL;
-	if (KP_LIKELY(last && kp_str_equal(last->name, name)))
-		return last;
-	const struct servant *servant = kp_map_get(&adapter->adapter->servants, name);
-	if (conn && servant)
-		conn->last_servant = servant;
-	return servant;
+	return kp_map_get(&adapter->adapter->servants, name);
+}
+
+static const struct kp_function *find_function(const struct servant *servant, struct kp_str name)
+{
+	int index = servant->interface->find(name);
+	return index < 0 ? NULL : &servant->interface->functions[index];
 }
 
 // look_up finds servant and function, or fails the call; a function that the interface lacks may
@@ -196,15 +210,13 @@ static const struct servant *find_servant(struct adapter_loop *adapter, struct s
 static void look_up(struct kp_call *call)
 {
 	struct kp_str name = call->in.packet.servant;
-	call->in.servant = find_servant(call->in.adapter, call->in.conn, name);
+	call->in.servant = find_servant(call->in.adapter, name);
 	if (KP_UNLIKELY(!call->in.servant)) {
 		kp_call_fail(call, KP_RET_NOSERVANT, "there is no servant %.*s here",
 		             KP_STR_ARG(name));
 		return;
 	}
-	const struct kp_interface *interface = call->in.servant->interface;
-	int index = interface->find(call->in.packet.function);
-	call->in.function = index < 0 ? NULL : &interface->functions[index];
+	call->in.function = find_function(call->in.servant, call->in.packet.function);
 }
 
 static void refuse(struct kp_call *call)
@@ -214,8 +226,8 @@ static void refuse(struct kp_call *call)
 	KP_COUNT(call->in.adapter->stats.refused_overload, 1);
 }
 
-static void begin(struct kp_call *call, const struct arrival *arrival, const struct kp_face *face,
-                  void *face_arg)
+static inline void begin(struct kp_call *call, const struct arrival *arrival,
+                         const struct kp_face *face, void *face_arg)
 {
 	struct server_loop *loop = arrival->adapter->loop;
 	struct kp_call_in *in = &call->in;
@@ -223,8 +235,6 @@ static void begin(struct kp_call *call, const struct arrival *arrival, const str
 	in->adapter = arrival->adapter;
 	in->conn = arrival->conn;
 	in->udp = arrival->udp;
-	if (!arrival->conn)
-		in->peer = *arrival->peer;
 	in->block = kp_block_ref(arrival->block);
 	in->answer = NULL;
 	in->face = face;
@@ -234,9 +244,12 @@ static void begin(struct kp_call *call, const struct arrival *arrival, const str
 	call->out.timeout_ms = 0;
 	int64_t timeout_ms = in->packet.timeout_ms;
 	in->begun_ns = kp_loop_now(loop->loop);
-	call->deadline_ns = timeout_ms > 0 ? in->begun_ns + timeout_ms * KP_NS_PER_MS : KP_NS_NEVER;
-	if (in->conn)
+	call->deadline_ns =
+	        KP_LIKELY(timeout_ms > 0) ? in->begun_ns + timeout_ms * KP_NS_PER_MS : KP_NS_NEVER;
+	if (KP_LIKELY(in->conn != NULL))
 		in->conn->requests++;
+	else
+		in->peer = *arrival->peer;
 }
 
 // is_over_queue_max looks at the other loops only once this one has its share of what is allowed.
@@ -298,22 +311,27 @@ static inline void start(struct kp_call *call)
 	}
 }
 
-static void arrive(struct kp_call *call, const struct arrival *arrival, const struct kp_face *face,
-                   void *face_arg)
+// go_on runs a call whose function is known, or ends it.
+static inline void go_on(struct kp_call *call)
 {
-	KP_COUNT(arrival->adapter->stats.requests, 1);
-	bool is_full = is_over_queue_max(arrival->adapter);
-	begin(call, arrival, face, face_arg);
-	if (KP_UNLIKELY(is_full))
-		refuse(call);
-	else
-		look_up(call);
 	if (KP_LIKELY(call->in.fail_code == 0)) {
 		start(call);
 		return;
 	}
 	server_finish(call);
 	release(call);
+}
+
+static void arrive(struct kp_call *call, const struct arrival *arrival, const struct kp_face *face,
+                   void *face_arg)
+{
+	KP_COUNT(arrival->adapter->stats.requests, 1);
+	begin(call, arrival, face, face_arg);
+	if (is_over_queue_max(arrival->adapter))
+		refuse(call);
+	else
+		look_up(call);
+	go_on(call);
 }
 
 bool server_begin(const struct arrival *arrival, const struct kp_request_packet *packet,
@@ -347,4 +365,87 @@ void server_dispatch(const struct arrival *arrival)
 		return;
 	}
 	arrive(call, arrival, NULL, NULL);
+}
+
+// --- the short way
+
+static inline struct known_request *known_at(struct adapter_loop *adapter, struct kp_bytes names)
+{
+	uint64_t end = kp_quick_load64(names.ptr + names.len - sizeof(end));
+	uint64_t hash = (end ^ names.len) * UINT64_C(0x9e3779b97f4a7c15);
+	return &adapter->known[hash >> (64 - KNOWN_REQUESTS_BITS)];
+}
+
+static inline bool is_known(const struct known_request *known, struct kp_bytes names)
+{
+	return KP_LIKELY(known->names_len == names.len) &&
+	       KP_LIKELY(kp_quick_equal(known->names, names.ptr, names.len));
+}
+
+// learn looks up what the names stand for, in place of what was known there.
+static __attribute__((noinline)) bool learn(struct adapter_loop *adapter,
+                                            struct known_request *known, struct kp_bytes names)
+{
+	const char *at = (const char *)names.ptr;
+	struct kp_str name = {at + 2, names.ptr[1]};
+	struct kp_str function = {at + 4 + name.len, names.ptr[3 + name.len]};
+	const struct servant *servant = find_servant(adapter, name);
+	const struct kp_function *found = servant ? find_function(servant, function) : NULL;
+	if (!found)
+		return false;
+	known->names_len = names.len;
+	memcpy(known->names, names.ptr, names.len);
+	known->servant = servant;
+	known->function = found;
+	known->function_name = kp_str(found->name);
+	return true;
+}
+
+// recognise finds what a request that was read quickly asks for, or NULL.
+static inline const struct known_request *recognise(struct adapter_loop *adapter,
+                                                    struct kp_bytes names)
+{
+	if (KP_UNLIKELY(names.len < sizeof(uint64_t) || names.len > KP_QUICK_NAMES_MAX))
+		return NULL;
+	struct known_request *known = known_at(adapter, names);
+	return KP_LIKELY(is_known(known, names)) || learn(adapter, known, names) ? known : NULL;
+}
+
+static inline void take_quick(struct kp_call *call, const struct kp_quick_request *quick,
+                              const struct known_request *known)
+{
+	call->in.packet = (struct kp_request_packet){
+	        .version = KP_PACKET_TARS,
+	        .request_id = quick->request_id,
+	        .servant = known->servant->name,
+	        .function = known->function_name,
+	        .body = quick->body,
+	        .timeout_ms = quick->timeout_ms,
+	};
+	call->in.servant = known->servant;
+	call->in.function = known->function;
+}
+
+void server_on_frame(struct server_conn *conn, struct kp_bytes packet, struct kp_block *block)
+{
+	struct adapter_loop *adapter = conn->adapter;
+	const struct arrival arrival = {
+	        .adapter = adapter, .conn = conn, .packet = packet, .block = block};
+	struct kp_quick_request quick;
+	const struct known_request *known = NULL;
+	if (KP_LIKELY(kp_quick_request_read(packet, &quick)))
+		known = recognise(adapter, quick.names);
+	struct kp_call *call = NULL;
+	if (KP_LIKELY(known && !conn->conn.is_write_shut))
+		call = take_call(conn->loop);
+	if (KP_UNLIKELY(!call)) {
+		server_dispatch(&arrival);
+		return;
+	}
+	take_quick(call, &quick, known);
+	KP_COUNT(adapter->stats.requests, 1);
+	begin(call, &arrival, NULL, NULL);
+	if (is_over_queue_max(adapter))
+		refuse(call);
+	go_on(call);
 }

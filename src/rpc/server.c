@@ -300,7 +300,6 @@ static kp_err loop_init(struct kp_server *server, int index)
 	loop->sweep.on_timer = on_sweep;
 	kp_list_init(&loop->conns);
 	kp_list_init(&loop->dead);
-	kp_list_init(&loop->free_calls);
 	loop->adapters = kp_alloc_zero(server->adapters.len, sizeof(*loop->adapters));
 	if (!loop->adapters)
 		return KP_ERR_NOMEM;

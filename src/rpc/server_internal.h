@@ -12,6 +12,7 @@
 #include "rpc/call_internal.h"
 #include "rpc/conn.h"
 #include "tars/endpoint.h"
+#include "tars/quick.h"
 
 struct servant {
 	struct kp_str name; // owned; "App.Server.Obj"
@@ -40,6 +41,19 @@ struct adapter {
 
 #define KP_COUNT_INT(counter, n) __atomic_store_n(&(counter), (counter) + (n), __ATOMIC_RELAXED)
 
+// known_request is what a request with these names asks for.
+struct known_request {
+	size_t names_len; // 0: nothing
+	uint8_t names[KP_QUICK_NAMES_MAX];
+	const struct servant *servant;
+	const struct kp_function *function;
+	struct kp_str function_name;
+};
+
+enum {
+	KNOWN_REQUESTS_BITS = 6,
+};
+
 // adapter_loop is an adapter's share of one loop.
 struct adapter_loop {
 	struct kp_adapter_stats stats;
@@ -50,6 +64,7 @@ struct adapter_loop {
 	struct server_loop *loop;
 	int calls;       // in progress: those that wait
 	int calls_share; // of queue_max; below it there is no need to ask the other loops
+	struct known_request known[1 << KNOWN_REQUESTS_BITS]; // by a hash of their names
 };
 
 struct server_loop {
@@ -62,7 +77,7 @@ struct server_loop {
 	struct adapter_loop *adapters; // owned; one per adapter
 	struct kp_list conns;          // longest silent first
 	struct kp_list dead;           // closed connections with calls left
-	struct kp_list free_calls;
+	struct kp_call *free_calls;    // owned; linked by next_free
 	int free_call_count;
 	int conn_count;          // atomic; read by the loop that accepts
 	int calls;               // in progress
@@ -90,7 +105,6 @@ struct server_conn {
 	uint64_t written_seen; // by the last sweep
 	bool takes_notices; // it sent a one-way tars_ping: it knows what an answer nobody asked for
 	                    // is
-	const struct servant *last_servant; // of the last request: a connection mostly asks one
 	struct kp_deferred reap;
 };
 
@@ -140,6 +154,8 @@ struct arrival {
 	struct kp_block *block;
 };
 void server_dispatch(const struct arrival *arrival);
+// server_on_frame is server_dispatch for a connection's frame, with a short way for what is usual.
+void server_on_frame(struct server_conn *conn, struct kp_bytes packet, struct kp_block *block);
 // server_on_wait: the handler that was running waits.
 void server_on_wait(struct server_loop *loop);
 // server_run_function runs the handler, on a fiber or on a thread of a pool.

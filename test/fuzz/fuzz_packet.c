@@ -2,7 +2,7 @@
 #include "base/arena.h"
 #include "base/assert.h"
 #include "tars/frame.h"
-#include "tars/packet.h"
+#include "tars/quick.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -137,9 +137,25 @@ static void check_response(struct kp_bytes bytes, struct kp_arena *arena)
 	kp_buf_fini(&second);
 }
 
+// check_quick_request: what is read quickly means what it means otherwise.
+static void check_quick_request(struct kp_bytes bytes)
+{
+	struct kp_quick_request quick;
+	struct kp_request_packet full;
+	if (!kp_quick_request_read(bytes, &quick))
+		return;
+	kp_assert(kp_request_packet_decode(bytes, NULL, &full) == KP_OK);
+	kp_assert(full.version == KP_PACKET_TARS && full.packet_type == KP_PACKET_NORMAL);
+	kp_assert(full.request_id == quick.request_id && full.timeout_ms == quick.timeout_ms);
+	kp_assert(full.body.len == quick.body.len && full.message_type == 0);
+	kp_assert((const uint8_t *)full.servant.ptr == quick.names.ptr + 2);
+	kp_assert(full.context.count == 0 && full.status.count == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct kp_arena arena = {0};
+	check_quick_request((struct kp_bytes){data, size});
 	check_request((struct kp_bytes){data, size}, &arena);
 	check_response((struct kp_bytes){data, size}, &arena);
 	kp_arena_fini(&arena);
