@@ -44,9 +44,9 @@ KP_API void kp_call_set_timeout(struct kp_call *call, int timeout_ms);
 KP_API void kp_call_set_priority(struct kp_call *call, int priority);
 
 // kp_call_set_hash and kp_call_set_key say which calls belong together, so that a balancer that
-// hashes sends them to one endpoint. The key is copied; an empty one takes either back.
+// hashes sends them to one endpoint. An empty key takes either back.
 KP_API void kp_call_set_hash(struct kp_call *call, uint32_t hash);
-KP_API kp_err kp_call_set_key(struct kp_call *call, struct kp_str key);
+KP_API void kp_call_set_key(struct kp_call *call, struct kp_str key);
 
 // kp_call_set_context adds a pair to the context map of the calls made from here; copied.
 KP_API kp_err kp_call_set_context(struct kp_call *call, struct kp_str key, struct kp_str value);

@@ -22,6 +22,8 @@ struct kp_client_options {
 	size_t frame_size_max;   // of an answer; 0: 100 MiB
 	const char *caller;      // "App.Server" of whoever calls, told to servers; NULL: nobody
 	const char *set;         // "name.area.group" or NULL
+	int retry_percent; // of the calls may be sent a second time, and a few a second more; 0:
+	                   // 10, negative: none
 };
 
 // kp_client_open makes a client. INVALID: an option's text is wrong, said in `why`.

@@ -36,7 +36,7 @@ struct kp_adapter_options {
 // instant.
 struct kp_adapter_stats {
 	uint64_t connections_accepted, connections_open, connections_refused;
-	uint64_t requests, answers, oneways, refused_overload;
+	uint64_t requests, answers, oneways, refused_overload, cancelled;
 	uint64_t closed_by_peer, closed_idle, closed_bad_frame, closed_oversized,
 	        closed_slow_reader, closed_reset;
 	uint64_t datagrams_dropped, bytes_in, bytes_out;

@@ -2,11 +2,17 @@
 #include "rpc/call_internal.h"
 
 #include "base/assert.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "os/clock.h"
 #include "os/thread.h"
 #include "os/wait.h"
+#include "rpc/cancel.h"
 #include "rpc/server_internal.h"
+
+enum {
+	SLEEP_SLICE_NS = 20 * KP_NS_PER_MS,
+};
 
 kp_err kp_pairs_add(struct kp_pairs *pairs, struct kp_str key, struct kp_str value)
 {
@@ -73,7 +79,25 @@ void kp_call_close(struct kp_call *call)
 
 void kp_call_set_timeout(struct kp_call *call, int timeout_ms)
 {
-	call->out.timeout_ms = timeout_ms > 0 ? timeout_ms : 0;
+	call->out.options.timeout_ms = timeout_ms > 0 ? timeout_ms : 0;
+}
+
+void kp_call_set_priority(struct kp_call *call, int priority)
+{
+	int bounded = priority < 0 ? 0 : priority > KP_PRIORITY_MAX ? KP_PRIORITY_MAX : priority;
+	call->out.options.priority = (int8_t)(bounded + 1);
+}
+
+void kp_call_set_hash(struct kp_call *call, uint32_t hash)
+{
+	call->out.options.has_hash = true;
+	call->out.hash = hash;
+}
+
+void kp_call_set_key(struct kp_call *call, struct kp_str key)
+{
+	kp_call_set_hash(call, (uint32_t)kp_hash(key.ptr, key.len, 0));
+	call->out.options.has_hash = key.len > 0;
 }
 
 kp_err kp_call_set_context(struct kp_call *call, struct kp_str key, struct kp_str value)
@@ -170,6 +194,30 @@ bool kp_call_is_oneway(const struct kp_call *call)
 	return call->in.packet.packet_type == KP_PACKET_ONEWAY;
 }
 
+static kp_err sleep_here(struct kp_call *call, struct kp_loop *loop, int64_t until_ns)
+{
+	if (call_is_given_up(call))
+		return KP_ERR_CANCELLED;
+	struct kp_wait_list nobody;
+	kp_wait_list_init(&nobody);
+	call->out.sleeps = &nobody;
+	kp_err err = kp_wait(loop, &nobody, until_ns);
+	call->out.sleeps = NULL;
+	return err == KP_OK ? KP_ERR_CANCELLED : err == KP_ERR_TIMEOUT ? KP_OK : err;
+}
+
+// sleep_on_thread looks now and then whether it is still worth it.
+static kp_err sleep_on_thread(struct kp_call *call, int64_t until_ns)
+{
+	for (int64_t now_ns = kp_clock_ns(); now_ns < until_ns; now_ns = kp_clock_ns()) {
+		if (call_is_given_up(call))
+			return KP_ERR_CANCELLED;
+		int64_t next_ns = now_ns + SLEEP_SLICE_NS;
+		kp_thread_sleep_until(next_ns < until_ns ? next_ns : until_ns);
+	}
+	return KP_OK;
+}
+
 kp_err kp_call_sleep(struct kp_call *call, int duration_ms)
 {
 	struct kp_loop *loop = kp_loop_current();
@@ -179,10 +227,10 @@ kp_err kp_call_sleep(struct kp_call *call, int duration_ms)
 		until_ns = call->deadline_ns;
 	kp_err err = KP_OK;
 	if (loop && kp_fiber_current())
-		err = kp_sleep_until(loop, until_ns);
+		err = sleep_here(call, loop, until_ns);
 	else if (loop)
 		return KP_ERR_STATE;
 	else
-		kp_thread_sleep_until(until_ns);
+		err = sleep_on_thread(call, until_ns);
 	return err == KP_OK && is_short ? KP_ERR_TIMEOUT : err;
 }

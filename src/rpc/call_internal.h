@@ -8,6 +8,8 @@
 #include "rpc/io.h"
 #include "tars/packet.h"
 
+#include <assert.h>
+
 struct kp_face;
 struct kp_wait_list;
 struct kp_function;
@@ -42,7 +44,6 @@ struct kp_call_in {
 	int64_t begun_ns;           // the batch's time when it came
 	int holders;                // who still has a call that left its loop
 	bool is_deferred;
-	bool is_retry;           // somebody's second try: what is done for it is not repeated
 	bool is_counted;         // among the calls in progress
 	struct kp_task returned; // its handler is done with it
 	struct kp_task done;     // so is whoever answers it later
@@ -51,13 +52,29 @@ struct kp_call_in {
 	struct kp_pairs answer_context;
 };
 
+// kp_call_options is how the calls made from here are made. All zero: nothing is said.
+struct kp_call_options {
+	int timeout_ms;
+	int8_t priority; // and 1; it was set, or came with the request
+	bool is_retry; // the request is somebody's second try: what is done for it is not repeated
+	bool has_hash;
+	bool unused;
+};
+
+// kp_call_options_word is 0 when nothing is said.
+static inline uint64_t kp_call_options_word(const struct kp_call_options *options)
+{
+	uint64_t word;
+	static_assert(sizeof(word) == sizeof(*options), "one word, set and looked at as one");
+	memcpy(&word, options, sizeof(word));
+	return word;
+}
+
 // kp_call_out is what the calls made from here share, and what the last answer brought.
 struct kp_call_out {
 	struct kp_client *client; // of a scope; NULL in a handler
-	int timeout_ms;
-	int8_t priority; // and 1; 0: none was set or came with the request
-	bool has_hash;
-	uint32_t hash;
+	struct kp_call_options options;
+	uint32_t hash;          // of options.has_hash
 	struct kp_list pending; // requests of a handler on their loop; all zero until there is one
 	struct kp_wait_list *sleeps; // the handler sleeps on its loop; else NULL
 	struct kp_loop *driven;      // atomic; the loop of its own that a handler waits on, or NULL

@@ -19,6 +19,7 @@ static const char registry_object[] = "tars.tarsregistry.QueryObj";
 
 static void proxy_free(struct kp_proxy *proxy)
 {
+	policies_free(proxy);
 	kp_vec_fini(&proxy->targets);
 	kp_free(proxy->object);
 	kp_free(proxy->text);
@@ -66,6 +67,8 @@ static struct kp_proxy *proxy_new(struct kp_client *client, const char *text)
 		proxy->object = kp_strdup(text);
 	if (!proxy->object)
 		proxy->err = KP_ERR_NOMEM;
+	else
+		proxy->name = kp_str(proxy->object);
 	if (proxy->err == KP_ERR_NOMEM ||
 	    kp_map_set(&client->proxies_by_text, kp_str(text), proxy) != KP_OK) {
 		proxy_free(proxy);
@@ -138,6 +141,8 @@ static void client_loop_free(struct client_loop *loop)
 		route_free(loop->routes.ptr[i]);
 	kp_loop_undefer(&loop->callbacks);
 	client_requests_free(loop);
+	due_table_fini(&loop->dues);
+	kp_pairs_fini(&loop->travel);
 	kp_vec_fini(&loop->routes);
 	inflight_fini(&loop->inflight);
 	kp_io_fini(&loop->io);
@@ -180,6 +185,8 @@ static kp_err client_loop_new(struct kp_client *client, struct client_loop **ret
 		return err;
 	}
 	kp_io_init(&loop->io, loop->loop);
+	due_table_init(&loop->dues, loop->loop);
+	kp_budget_init(&loop->budget, client->retry_percent, kp_clock_ns());
 	kp_list_init(&loop->peers);
 	kp_list_init(&loop->conns);
 	kp_list_init(&loop->free_requests);
@@ -277,10 +284,15 @@ kp_err kp_client_open(const struct kp_client_options *options, struct kp_client 
 	client_set_timeouts(client, options->timeout_ms, options->connect_timeout_ms);
 	client->refresh_ns = or_default(options->refresh_interval_ms, REFRESH_DEFAULT_MS) *
 	                     (int64_t)KP_NS_PER_MS;
+	client->retry_percent = options->retry_percent == 0  ? KP_BUDGET_PERCENT_DEFAULT
+	                        : options->retry_percent < 0 ? 0
+	                                                     : options->retry_percent;
 	client->frame_size_max =
 	        options->frame_size_max ? options->frame_size_max : FRAME_SIZE_DEFAULT;
 	kp_err err = KP_OK;
 	if (options->set && !(client->set = kp_strdup(options->set)))
+		err = kp_why_set(why, KP_ERR_NOMEM, "out of memory");
+	if (err == KP_OK && client_prepare_hello(client, options->caller) != KP_OK)
 		err = kp_why_set(why, KP_ERR_NOMEM, "out of memory");
 	if (err == KP_OK && options->locator && *options->locator)
 		err = client_set_locator(client, options->locator, why);
@@ -368,6 +380,7 @@ void kp_client_close(struct kp_client *client)
 	kp_map_fini(&client->proxies_by_text);
 	pthread_cond_destroy(&client->farewell);
 	pthread_mutex_destroy(&client->lock);
+	kp_pairs_fini(&client->hello);
 	kp_free(client->set);
 	kp_free(client);
 }
@@ -377,7 +390,8 @@ static void on_drive_end(struct kp_timer *timer)
 	(void)timer; // its firing ends the batch
 }
 
-kp_err kp_client_drive(struct kp_client *client, int timeout_ms)
+// drive runs the loop until no asynchronous call is in flight, or always for `timeout_ms`.
+static kp_err drive(struct kp_client *client, int timeout_ms, bool is_listening)
 {
 	kp_err err = KP_OK;
 	struct client_loop *loop = client_loop_get(client, &err);
@@ -389,9 +403,31 @@ kp_err kp_client_drive(struct kp_client *client, int timeout_ms)
 	struct kp_timer timer = {.on_timer = on_drive_end};
 	KP_TRY(kp_timer_start(loop->loop, &timer, until_ns));
 	kp_loop_flush(loop->loop);
-	while (loop->asyncs > 0 && kp_clock_ns() < until_ns)
+	while ((is_listening || loop->asyncs > 0) && kp_clock_ns() < until_ns)
 		kp_loop_run_once(loop->loop);
 	kp_timer_stop(&timer);
 	loop->ran_ns = kp_clock_ns();
 	return loop->asyncs > 0 ? KP_ERR_TIMEOUT : KP_OK;
+}
+
+kp_err kp_client_drive(struct kp_client *client, int timeout_ms)
+{
+	return drive(client, timeout_ms, false);
+}
+
+kp_err kp_client_listen(struct kp_client *client, int duration_ms)
+{
+	kp_err err = drive(client, duration_ms, true);
+	return err == KP_ERR_TIMEOUT ? KP_OK : err;
+}
+
+void kp_proxy_on_push(struct kp_proxy *proxy, kp_on_push on_push, void *user)
+{
+	proxy->push_user = user;
+	proxy->on_push = on_push;
+}
+
+uint64_t kp_client_pushes_dropped(const struct kp_client *client)
+{
+	return __atomic_load_n(&client->pushes_dropped, __ATOMIC_RELAXED);
 }

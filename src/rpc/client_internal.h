@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "base/vec.h"
+#include "guard/budget.h"
 #include "kipp/client.h"
 #include "kipp/stub.h"
 #include "os/resolve.h"
@@ -15,12 +16,8 @@
 #include "rpc/call_internal.h"
 #include "rpc/conn.h"
 #include "rpc/inflight.h"
+#include "rpc/request.h"
 #include "tars/endpoint.h"
-
-enum {
-	KP_ATTEMPTS_MAX = 4, // of one request, each at another endpoint
-	KP_ASYNC_CONTEXT_MAX = 32,
-};
 
 // target is where a connection goes to.
 struct target {
@@ -38,16 +35,23 @@ struct kp_proxy {
 	struct kp_client *client;
 	char *text;                    // owned; what the proxy was asked for
 	char *object;                  // owned; "App.Server.Obj"
+	struct kp_str name;            // the same
 	size_t index;                  // in the client's proxies
 	KP_VEC(struct target) targets; // given in the text; empty: looked up
 	kp_err err;                    // of the text
 	struct kp_why why;
+	struct settings *settings; // atomic, owned; the newest; NULL: it was never configured
+	kp_on_push on_push;        // NULL: pushes are dropped
+	void *push_user;
 };
 
 struct kp_client {
-	char *set; // owned or NULL
-	int timeout_ms;         // atomic
-	int connect_timeout_ms; // atomic
+	char *set;               // owned or NULL
+	struct kp_pairs hello;   // the status of what opens a connection
+	int retry_percent;       // 0: no budget
+	uint64_t pushes_dropped; // atomic
+	int timeout_ms;          // atomic
+	int connect_timeout_ms;  // atomic
 	int64_t refresh_ns;
 	size_t frame_size_max;
 	pthread_mutex_t lock; // of what follows
@@ -87,6 +91,10 @@ struct client_loop {
 	struct kp_list peers;
 	struct kp_list conns;
 	struct inflight inflight;
+	struct due_table dues;   // of requests
+	struct kp_budget budget; // of retries and hedges
+	struct kp_pairs travel;  // scratch
+	int oneways;             // one-way requests that are not written yet
 	struct kp_list free_requests;
 	int free_request_count;
 	int asyncs;              // asynchronous requests in flight
@@ -107,6 +115,16 @@ struct peer {
 	struct client_conn *conn; // for new requests; NULL: none yet
 };
 
+// oneway_tally is how many one-way requests wait for their connection or lie in its buffer: the
+// written ones in two parts, each of which is gone when the bytes up to its end are.
+struct oneway_tally {
+	int unwritten;
+	struct oneway_part {
+		uint64_t end; // in the connection's stream
+		int count;
+	} parts[2];
+};
+
 struct client_conn {
 	struct kp_conn conn;
 	struct kp_link link; // in the loop's conns
@@ -116,7 +134,9 @@ struct client_conn {
 	struct kp_timer opening;    // the limit for connecting, and for hanging up
 	struct kp_resolve *resolve; // looking the host's name up
 	struct kp_deferred reap;
-	bool is_new; // no socket yet
+	bool is_new;  // no socket yet
+	bool is_kipp; // the server said so: it understands KP_CANCEL_FUNCTION
+	struct oneway_tally oneways;
 };
 
 // route is a proxy on a loop: the peers that its name stands for.
@@ -131,34 +151,6 @@ struct route {
 	int64_t looked_up_ns; // when the last look-up ended; 0: never
 	kp_err err;           // of the last look-up
 	struct kp_why why;
-};
-
-struct kp_request {
-	struct kp_link
-	        link; // in conn->requests, route->waiting, loop->finished or loop->free_requests
-	struct client_loop *loop;
-	struct route *route;
-	struct kp_call *call;   // the scope of a waiting call, or NULL
-	struct kp_pairs pairs;  // owned; the context of one that does not wait
-	struct kp_str function; // borrowed, as constant as the stub
-	struct kp_buf body;
-	int32_t id; // 0: none
-	bool is_oneway;
-	bool is_probe; // a ping of our own, that nobody waits for
-	bool is_written;
-	bool is_done;
-	uint64_t offset; // in the connection's stream, once written
-	uint64_t heard;  // what the connection had received by then
-	struct client_conn *conn;
-	struct kp_health *tried[KP_ATTEMPTS_MAX]; // NULL: its peer has left
-	size_t attempts;
-	struct kp_timer timer;
-	int64_t deadline_ns;
-	kp_err err;
-	struct kp_wait_list done; // the fiber that waits
-	kp_on_answer on_answer;   // NULL: a waiting or one-way request
-	_Alignas(16) char context[KP_ASYNC_CONTEXT_MAX];
-	struct kp_decoder answer; // of a waiting request: in the call's arena
 };
 
 // client.c
@@ -185,15 +177,10 @@ void client_conns_close(struct client_loop *loop);
 // client_conns_free frees what client_conns_close has closed. Not from inside a callback of one.
 void client_conns_free(struct client_loop *loop);
 
-// request.c
-void request_send(struct kp_request *request);
-// request_write encodes a request that waited for its connection.
-void request_write(struct kp_request *request, struct client_conn *conn);
-// request_lost says that a request's connection ended.
-void request_lost(struct kp_request *request, struct client_conn *conn,
-                  enum kp_close_reason reason);
-void request_fail(struct kp_request *request, kp_err err, const char *format, ...) KP_PRINTF(3, 4);
-void request_answered(struct client_loop *loop, struct client_conn *conn,
-                      const struct kp_response_packet *packet, struct kp_block *block);
-void client_requests_free(struct client_loop *loop);
-void client_run_callbacks(struct kp_deferred *deferred);
+// notice.c
+// client_on_notice takes what a server sent without being asked.
+void client_on_notice(struct client_conn *conn, const struct kp_response_packet *packet,
+                      struct kp_block *block);
+// client_say_hello tells a server who opened the connection; servers of ours answer.
+void client_say_hello(struct client_conn *conn, struct kp_str servant);
+kp_err client_prepare_hello(struct kp_client *client, const char *caller);

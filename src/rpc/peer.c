@@ -65,23 +65,12 @@ static void reap(struct kp_deferred *deferred)
 	client_loop_let_go(loop);
 }
 
-// say_hello tells a server of ours that this client understands its notice that it is going; others
-// answer nothing to a one-way ping. Source: contract B.11.
 static void say_hello(struct client_conn *conn)
 {
 	struct kp_link *first = kp_list_first(&conn->requests);
-	if (!first || conn->conn.is_udp)
-		return;
-	struct kp_request *request = KP_CONTAINER(first, struct kp_request, link);
-	struct kp_request_packet ping = {
-	        .version = KP_PACKET_TARS,
-	        .packet_type = KP_PACKET_ONEWAY,
-	        .request_id = INT32_MAX,
-	        .servant = kp_str(request->route->proxy->object),
-	        .function = kp_str("tars_ping"),
-	};
-	if (kp_request_packet_encode(kp_conn_out(&conn->conn), &ping) != KP_OK)
-		conn->conn.out.err = KP_OK; // the requests do without
+	if (first && !conn->conn.is_udp)
+		client_say_hello(conn, KP_CONTAINER(first, struct kp_request, link)
+		                               ->route->proxy->name);
 }
 
 static void on_open(struct kp_conn *base)
@@ -112,9 +101,11 @@ static void on_frame(struct kp_conn *base, struct kp_bytes bytes, struct kp_bloc
 	}
 	if (conn->peer)
 		kp_health_on_answer(&conn->peer->health);
-	if (KP_UNLIKELY(packet.request_id == 0)) {
+	if (KP_UNLIKELY(packet.request_id == 0 || packet.request_id == KP_HELLO_ID)) {
 		if (is_notice(&packet))
 			retire(conn);
+		else
+			client_on_notice(conn, &packet, block);
 		return;
 	}
 	request_answered(conn->loop, conn, &packet, block);

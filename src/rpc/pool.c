@@ -2,6 +2,7 @@
 //
 // A loop decodes a request and decides whether it is taken; a thread decodes the arguments, runs
 // the handler and encodes the answer; the loop sends it.
+#include "rpc/cancel.h"
 #include "rpc/face.h"
 
 #include "base/try.h"
@@ -49,6 +50,8 @@ static void run(struct server_pool *pool, struct kp_call *call)
 	int64_t limit_ns = pool->adapter->options.queue_timeout_ms * (int64_t)KP_NS_PER_MS;
 	if (now_ns >= call->deadline_ns)
 		kp_call_fail(call, KP_RET_QUEUE_TIMEOUT, "its deadline passed in the queue");
+	else if (call_is_given_up(call))
+		kp_call_fail(call, KP_RET_QUEUE_TIMEOUT, "its caller has given up");
 	else if (now_ns - call->in.begun_ns > limit_ns)
 		kp_call_fail(call, KP_RET_QUEUE_TIMEOUT, "it waited more than %d ms in the queue",
 		             pool->adapter->options.queue_timeout_ms);

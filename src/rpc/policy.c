@@ -1,0 +1,144 @@
+// policy.c - what a proxy was told about its functions.
+//
+// Options are read by all threads and replaced by any. So they never change: a new set is put in
+// place of the old one, which lives as long as the client, for calls under way look into it.
+#include "rpc/client_internal.h"
+
+#include "os/clock.h"
+
+#include <limits.h>
+
+enum {
+	ONEWAY_QUEUE_DEFAULT = 10000,
+	SETTINGS_MAX = 1000, // of one proxy, old ones included
+	POLICIES_MAX = 4096,
+};
+
+struct settings {
+	struct settings *older; // owned
+	int serial;
+	int oneway_queue_max; // negative: there is no queue
+	size_t count;
+	struct policy *policies; // owned, with the texts of their names
+};
+
+const struct policy policy_default = {.retries_max = 1};
+
+static void free_settings(struct settings *settings)
+{
+	for (size_t i = 0; i < settings->count; i++)
+		kp_free((char *)settings->policies[i].function.ptr);
+	kp_free(settings->policies);
+	kp_free(settings);
+}
+
+void policies_free(struct kp_proxy *proxy)
+{
+	while (proxy->settings) {
+		struct settings *settings = proxy->settings;
+		proxy->settings = settings->older;
+		free_settings(settings);
+	}
+}
+
+static const struct settings *settings_of(const struct kp_proxy *proxy)
+{
+	return __atomic_load_n(&proxy->settings, __ATOMIC_ACQUIRE);
+}
+
+const struct policy *policy_of(const struct kp_proxy *proxy, struct kp_str function)
+{
+	const struct settings *settings = settings_of(proxy);
+	if (KP_LIKELY(!settings))
+		return &policy_default;
+	const struct policy *others = &policy_default;
+	for (size_t i = 0; i < settings->count; i++) {
+		const struct policy *policy = &settings->policies[i];
+		if (!policy->function.ptr)
+			others = policy;
+		else if (kp_str_equal(policy->function, function))
+			return policy;
+	}
+	return others;
+}
+
+int policy_oneway_max(const struct kp_proxy *proxy)
+{
+	const struct settings *settings = settings_of(proxy);
+	return settings ? settings->oneway_queue_max : ONEWAY_QUEUE_DEFAULT;
+}
+
+static bool is_valid(const struct kp_proxy_options *options)
+{
+	if (options->policy_count > POLICIES_MAX)
+		return false;
+	for (size_t i = 0; i < options->policy_count; i++) {
+		const struct kp_function_policy *policy = &options->policies[i];
+		if ((policy->function && !*policy->function) || policy->timeout_ms < 0 ||
+		    policy->hedge_ms < 0 || (policy->hedge_ms > 0 && !policy->is_idempotent))
+			return false;
+	}
+	return true;
+}
+
+static kp_err copy_policy(const struct kp_function_policy *from, struct policy *ret)
+{
+	*ret = (struct policy){
+	        .is_idempotent = from->is_idempotent,
+	        .retries_max = from->retries_max == 0 ? 1 : from->retries_max,
+	        .hedge_ns = from->hedge_ms * (int64_t)KP_NS_PER_MS,
+	        .timeout_ms = from->timeout_ms,
+	};
+	if (!from->function)
+		return KP_OK;
+	const char *name = kp_strdup(from->function);
+	if (!name)
+		return KP_ERR_NOMEM;
+	ret->function = kp_str(name);
+	return KP_OK;
+}
+
+static struct settings *settings_new(const struct kp_proxy_options *options)
+{
+	struct settings *settings = kp_new(struct settings);
+	if (!settings)
+		return NULL;
+	int max = options->oneway_queue_max;
+	settings->oneway_queue_max = max == 0 ? ONEWAY_QUEUE_DEFAULT : max;
+	kp_err err = KP_OK;
+	if (options->policy_count > 0) {
+		settings->policies = kp_alloc_zero(options->policy_count, sizeof(struct policy));
+		if (!settings->policies)
+			err = KP_ERR_NOMEM;
+	}
+	while (err == KP_OK && settings->count < options->policy_count) {
+		err = copy_policy(&options->policies[settings->count],
+		                  &settings->policies[settings->count]);
+		settings->count += err == KP_OK;
+	}
+	if (err == KP_OK)
+		return settings;
+	free_settings(settings);
+	return NULL;
+}
+
+kp_err kp_proxy_configure(struct kp_proxy *proxy, const struct kp_proxy_options *options)
+{
+	if (!proxy)
+		return KP_ERR_NOMEM;
+	if (!is_valid(options))
+		return KP_ERR_INVALID;
+	struct settings *settings = settings_new(options);
+	if (!settings)
+		return KP_ERR_NOMEM;
+	pthread_mutex_lock(&proxy->client->lock);
+	settings->older = proxy->settings;
+	settings->serial = settings->older ? settings->older->serial + 1 : 1;
+	bool is_full = settings->serial > SETTINGS_MAX;
+	if (!is_full)
+		__atomic_store_n(&proxy->settings, settings, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&proxy->client->lock);
+	if (is_full)
+		free_settings(settings);
+	return is_full ? KP_ERR_LIMIT : KP_OK;
+}
