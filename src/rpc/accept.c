@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/try.h"
 #include "os/clock.h"
+#include "rpc/cancel.h"
 
 enum {
 	ACCEPTS_PER_WAKE = 64,
@@ -100,6 +101,7 @@ static void on_close(struct kp_conn *base, enum kp_close_reason reason)
 	server_end_pushes(conn);
 	kp_list_remove(&conn->link);
 	kp_list_push(&loop->dead, &conn->link);
+	server_cancel_all(conn);
 	reap_if_done(conn);
 }
 

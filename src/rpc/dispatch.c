@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "kipp/stub.h"
 #include "os/clock.h"
+#include "rpc/cancel.h"
 #include "tars/describe.h"
 
 enum {
@@ -98,6 +99,7 @@ static void count_in(struct kp_call *call)
 static void count_out(struct kp_call *call)
 {
 	struct server_conn *conn = call->in.conn;
+	__atomic_store_n(&call->is_cancelled, false, __ATOMIC_RELAXED);
 	call->in.loop->calls--;
 	KP_COUNT_INT(call->in.adapter->calls, -1);
 	if (!conn)
@@ -127,8 +129,10 @@ void server_end_call(struct kp_call *call)
 
 static void answer_ping(struct kp_call *call)
 {
-	if (kp_call_is_oneway(call) && call->in.conn)
+	if (kp_call_is_oneway(call) && call->in.conn) {
 		call->in.conn->takes_notices = true;
+		server_greet(call->in.conn, &call->in.packet);
+	}
 	(void)kp_call_answer(call);
 }
 
@@ -241,7 +245,7 @@ static inline void begin(struct kp_call *call, const struct arrival *arrival,
 	in->face_arg = face_arg;
 	in->fail_code = 0;
 	in->is_deferred = in->is_counted = false;
-	call->out.timeout_ms = 0;
+	call->out.options = (struct kp_call_options){0};
 	int64_t timeout_ms = in->packet.timeout_ms;
 	in->begun_ns = kp_loop_now(loop->loop);
 	call->deadline_ns =
@@ -278,6 +282,13 @@ static void reject_packet(const struct arrival *arrival)
 static bool is_unanswerable(const struct arrival *arrival, const struct kp_call *call)
 {
 	return arrival->conn && arrival->conn->conn.is_write_shut && !kp_call_is_oneway(call);
+}
+
+// is_control tells whether a packet speaks about another one.
+static bool is_control(const struct arrival *arrival, const struct kp_call *call)
+{
+	return kp_call_is_oneway(call) && arrival->conn &&
+	       kp_str_equal(call->in.packet.function, kp_str(KP_CANCEL_FUNCTION));
 }
 
 void server_on_wait(struct server_loop *loop)
@@ -327,6 +338,8 @@ static void arrive(struct kp_call *call, const struct arrival *arrival, const st
 {
 	KP_COUNT(arrival->adapter->stats.requests, 1);
 	begin(call, arrival, face, face_arg);
+	if (KP_UNLIKELY(call->in.packet.status.count > 0))
+		server_inherit(call);
 	if (is_over_queue_max(arrival->adapter))
 		refuse(call);
 	else
@@ -358,6 +371,11 @@ void server_dispatch(const struct arrival *arrival)
 	                KP_OK)) {
 		give_call(loop, call);
 		reject_packet(arrival);
+		return;
+	}
+	if (KP_UNLIKELY(is_control(arrival, call))) {
+		server_cancel(arrival->conn, call->in.packet.request_id);
+		give_call(loop, call);
 		return;
 	}
 	if (KP_UNLIKELY(is_unanswerable(arrival, call))) {

@@ -163,6 +163,10 @@ void server_run_function(struct kp_call *call);
 // server_end_call sends the answer of a call that left its loop, and frees it.
 void server_end_call(struct kp_call *call);
 
+// inherit.c
+// server_inherit reads the deadline and the like that a request's status may carry.
+void server_inherit(struct kp_call *call);
+
 // answer.c
 // server_finish gives the answer its form and sends it off.
 void server_finish(struct kp_call *call);
