@@ -35,16 +35,13 @@ void server_conn_unref_call(struct server_conn *conn)
 		kp_conn_finish(&conn->conn);
 }
 
-static void on_frame(struct kp_conn *base, struct kp_bytes packet, struct kp_block *block)
+static void on_read(struct kp_conn *base, size_t size)
 {
 	struct server_conn *conn = KP_CONTAINER(base, struct server_conn, conn);
-	int64_t now_ns = kp_loop_now(conn->loop->loop);
-	if (KP_UNLIKELY(conn->active_ns != now_ns)) {
-		conn->active_ns = now_ns;
-		kp_list_remove(&conn->link);
-		kp_list_push(&conn->loop->conns, &conn->link);
-	}
-	server_on_frame(conn, packet, block);
+	(void)size;
+	conn->active_ns = kp_loop_now(conn->loop->loop);
+	kp_list_remove(&conn->link);
+	kp_list_push(&conn->loop->conns, &conn->link);
 }
 
 // count and uncount keep the numbers by which connections are limited and spread.
@@ -111,7 +108,8 @@ static void on_wait(struct kp_conn *base)
 }
 
 static const struct kp_conn_ops conn_ops = {
-        .on_frame = on_frame,
+        .on_read = on_read,
+        .on_frame = server_on_frame,
         .on_wait = on_wait,
         .on_close = on_close,
 };

@@ -37,8 +37,12 @@ struct kp_buf *kp_call_answer(struct kp_call *call)
 	if (!out)
 		return NULL;
 	call->in.answer = out;
-	kp_response_begin(out, &call->in.mark, call->in.packet.version, call->in.packet.request_id,
-	                  call->in.packet.message_type);
+	const struct kp_request_packet *packet = &call->in.packet;
+	bool is_usual = packet->version == KP_PACKET_TARS && packet->message_type == 0;
+	if (KP_UNLIKELY(!is_usual ||
+	                !kp_quick_response_begin(out, &call->in.mark, packet->request_id)))
+		kp_response_begin(out, &call->in.mark, packet->version, packet->request_id,
+		                  packet->message_type);
 	return out;
 }
 

@@ -188,10 +188,13 @@ static void hand_on(struct kp_conn *conn, struct kp_bytes bytes, struct kp_block
 	batch->rest = bytes;
 	batch->block = block;
 	batch->is_done = false;
-	if (conn->ops->on_wait)
-		take_on_fibers(conn);
-	else
+	if (!conn->ops->on_wait) {
 		take_batch(conn);
+		return;
+	}
+	take_on_fibers(conn);
+	if (kp_conn_unsent(conn) > 0)
+		kp_conn_flush_soon(conn);
 }
 
 static void on_read_error(struct kp_conn *conn, kp_err err)
@@ -200,6 +203,15 @@ static void on_read_error(struct kp_conn *conn, kp_err err)
 		return;
 	bool is_reset = kp_sock_connected(conn->fd) != KP_OK || err != KP_ERR_CLOSED;
 	kp_conn_close(conn, is_reset ? KP_CLOSE_RESET : KP_CLOSE_BY_PEER);
+}
+
+// note_read counts what came. Returns whether the connection is still open.
+static bool note_read(struct kp_conn *conn, size_t size)
+{
+	conn->received += size;
+	if (conn->ops->on_read)
+		conn->ops->on_read(conn, size);
+	return conn->state != KP_CONN_CLOSED;
 }
 
 // read_in_place reads a large frame straight to where it stays.
@@ -219,9 +231,8 @@ static void read_in_place(struct kp_conn *conn)
 		on_read_error(conn, err);
 		return;
 	}
-	conn->received += size;
 	block->len += size;
-	if (block->len == conn->partial_wanted)
+	if (note_read(conn, size) && block->len == conn->partial_wanted)
 		deliver_partial(conn);
 }
 
@@ -253,8 +264,9 @@ static void read_some(struct kp_conn *conn)
 		return;
 	}
 	size_t size = bytes.len;
-	conn->received += size;
 	struct kp_io *io = conn->io;
+	if (!note_read(conn, size))
+		return;
 	if (conn->is_udp)
 		read_datagram(conn, bytes, block);
 	else

@@ -26,6 +26,9 @@ struct kp_conn_ops {
 	// on_open is called when a connection that we asked for is there. May be NULL on the server
 	// side.
 	void (*on_open)(struct kp_conn *conn);
+	// on_read tells that `size` bytes came, once for each read, before they are looked at. May
+	// be NULL. It may close the connection.
+	void (*on_read)(struct kp_conn *conn, size_t size);
 	// on_frame takes one packet, without its length. `block` holds it; who keeps views
 	// references that. It may close the connection. With on_wait it is called on a fiber and
 	// may wait.

@@ -14,11 +14,32 @@ enum {
 	BODY_KEPT_MAX = 64 << 10,
 };
 
+// Calls in the free list are ready for a usual request: version 1, no maps, nothing said or done
+// yet. So such a request stores only what it brings.
+static __attribute__((noinline)) void reset_call(struct kp_call *call)
+{
+	call->in.packet = (struct kp_request_packet){.version = KP_PACKET_TARS};
+	call->in.answer = NULL;
+	call->in.face = NULL;
+	call->in.udp = NULL;
+	call->in.fail_code = 0;
+	call->in.is_deferred = call->in.is_counted = false;
+	call->out.options = (struct kp_call_options){0};
+}
+
+static __attribute__((noinline)) struct kp_call *new_call(void)
+{
+	struct kp_call *call = kp_new(struct kp_call);
+	if (call)
+		reset_call(call);
+	return call;
+}
+
 static inline struct kp_call *take_call(struct server_loop *loop)
 {
 	struct kp_call *call = loop->free_calls;
 	if (KP_UNLIKELY(!call))
-		return kp_new(struct kp_call);
+		return new_call();
 	loop->free_calls = call->next_free;
 	loop->free_call_count--;
 	return call;
@@ -50,15 +71,18 @@ static __attribute__((noinline)) void clean_call(struct kp_call *call)
 	clear_pairs(&call->out.context);
 	if (call->in.body.cap > BODY_KEPT_MAX)
 		kp_buf_fini(&call->in.body);
+	call->out.options = (struct kp_call_options){0};
 }
 
 static inline bool is_clean(const struct kp_call *call)
 {
-	return !call->arena.blocks && (call->in.answer_context.bytes.cap |
-	                               call->out.context.bytes.cap | call->in.body.cap) == 0;
+	return !call->arena.blocks &&
+	       (call->in.answer_context.bytes.cap | call->out.context.bytes.cap |
+	        call->in.body.cap | kp_call_options_word(&call->out.options)) == 0;
 }
 
-static inline void give_call(struct server_loop *loop, struct kp_call *call)
+// keep_call returns a call whose request and outcome were usual to the free list.
+static inline void keep_call(struct server_loop *loop, struct kp_call *call)
 {
 	if (KP_UNLIKELY(loop->free_call_count >= FREE_CALLS_MAX)) {
 		kp_call_close(call);
@@ -69,6 +93,12 @@ static inline void give_call(struct server_loop *loop, struct kp_call *call)
 	loop->free_call_count++;
 	call->next_free = loop->free_calls;
 	loop->free_calls = call;
+}
+
+static void give_call(struct server_loop *loop, struct kp_call *call)
+{
+	reset_call(call);
+	keep_call(loop, call);
 }
 
 void server_free_calls(struct server_loop *loop)
@@ -108,7 +138,7 @@ static void count_out(struct kp_call *call)
 	server_conn_unref_call(conn);
 }
 
-static inline void release(struct kp_call *call)
+static void release(struct kp_call *call)
 {
 	struct server_loop *loop = call->in.loop;
 	kp_block_unref(call->in.block);
@@ -160,15 +190,27 @@ static void run_unknown(struct kp_call *call)
 		             KP_STR_ARG(call->in.packet.servant), KP_STR_ARG(function));
 }
 
-void server_run_function(struct kp_call *call)
+// check_arguments fails a call whose arguments were not understood.
+static __attribute__((noinline)) void check_arguments(struct kp_call *call,
+                                                      const struct kp_decoder *in)
+{
+	if (in->err == KP_OK || call->in.answer || call->in.is_deferred || call->in.fail_code != 0)
+		return;
+	kp_call_fail(call, KP_RET_DECODE, "%s at tag %u of the arguments of %s",
+	             kp_err_text(in->err), in->tag, call->in.function->name);
+}
+
+static inline void run_function(struct kp_call *call)
 {
 	struct kp_decoder in = kp_decoder(call->in.packet.body, &call->arena);
 	call->in.function->dispatch(call->in.servant->ops, call, &in);
-	if (KP_LIKELY(in.err == KP_OK) || call->in.answer || call->in.is_deferred)
-		return;
-	if (call->in.fail_code == 0)
-		kp_call_fail(call, KP_RET_DECODE, "%s at tag %u of the arguments of %s",
-		             kp_err_text(in.err), in.tag, call->in.function->name);
+	if (KP_UNLIKELY(in.err != KP_OK))
+		check_arguments(call, &in);
+}
+
+void server_run_function(struct kp_call *call)
+{
+	run_function(call);
 }
 
 // park leaves a call to whoever will answer it.
@@ -181,19 +223,25 @@ static void park(struct kp_call *call)
 	server_call_park(call);
 }
 
-static void run(void *arg)
+// after_function ends a call that its handler is done with.
+static void after_function(struct kp_call *call)
 {
-	struct kp_call *call = arg;
-	if (KP_LIKELY(call->in.function != NULL))
-		server_run_function(call);
-	else
-		run_unknown(call);
 	if (KP_UNLIKELY(call->in.is_deferred)) {
 		park(call);
 		return;
 	}
 	server_finish(call);
 	release(call);
+}
+
+static void run(void *arg)
+{
+	struct kp_call *call = arg;
+	if (KP_LIKELY(call->in.function != NULL))
+		run_function(call);
+	else
+		run_unknown(call);
+	after_function(call);
 }
 
 // --- arrival
@@ -230,30 +278,20 @@ static void refuse(struct kp_call *call)
 	KP_COUNT(call->in.adapter->stats.refused_overload, 1);
 }
 
-static inline void begin(struct kp_call *call, const struct arrival *arrival,
-                         const struct kp_face *face, void *face_arg)
+static inline void begin(struct kp_call *call, struct adapter_loop *adapter,
+                         struct server_conn *conn, struct kp_block *block)
 {
-	struct server_loop *loop = arrival->adapter->loop;
+	struct server_loop *loop = adapter->loop;
 	struct kp_call_in *in = &call->in;
 	in->loop = loop;
-	in->adapter = arrival->adapter;
-	in->conn = arrival->conn;
-	in->udp = arrival->udp;
-	in->block = kp_block_ref(arrival->block);
-	in->answer = NULL;
-	in->face = face;
-	in->face_arg = face_arg;
-	in->fail_code = 0;
-	in->is_deferred = in->is_counted = false;
-	call->out.options = (struct kp_call_options){0};
+	in->adapter = adapter;
+	in->conn = conn;
+	in->block = kp_block_ref(block);
 	int64_t timeout_ms = in->packet.timeout_ms;
 	in->begun_ns = kp_loop_now(loop->loop);
-	call->deadline_ns =
-	        KP_LIKELY(timeout_ms > 0) ? in->begun_ns + timeout_ms * KP_NS_PER_MS : KP_NS_NEVER;
-	if (KP_LIKELY(in->conn != NULL))
-		in->conn->requests++;
-	else
-		in->peer = *arrival->peer;
+	call->deadline_ns = KP_LIKELY(timeout_ms > 0) ? in->begun_ns + timeout_ms * KP_NS_PER_MS
+	                                              : KP_NS_NEVER;
+	KP_COUNT(adapter->stats.requests, 1);
 }
 
 // is_over_queue_max looks at the other loops only once this one has its share of what is allowed.
@@ -336,8 +374,14 @@ static inline void go_on(struct kp_call *call)
 static void arrive(struct kp_call *call, const struct arrival *arrival, const struct kp_face *face,
                    void *face_arg)
 {
-	KP_COUNT(arrival->adapter->stats.requests, 1);
-	begin(call, arrival, face, face_arg);
+	begin(call, arrival->adapter, arrival->conn, arrival->block);
+	call->in.udp = arrival->udp;
+	call->in.face = face;
+	call->in.face_arg = face_arg;
+	if (arrival->conn)
+		arrival->conn->requests++;
+	else
+		call->in.peer = *arrival->peer;
 	if (KP_UNLIKELY(call->in.packet.status.count > 0))
 		server_inherit(call);
 	if (is_over_queue_max(arrival->adapter))
@@ -400,14 +444,15 @@ static inline bool is_known(const struct known_request *known, struct kp_bytes n
 	       KP_LIKELY(kp_quick_equal(known->names, names.ptr, names.len));
 }
 
-// learn looks up what the names stand for, in place of what was known there.
+// learn looks up what the names stand for, in place of what was known there. Calls for a pool go
+// the long way.
 static __attribute__((noinline)) bool learn(struct adapter_loop *adapter,
                                             struct known_request *known, struct kp_bytes names)
 {
 	const char *at = (const char *)names.ptr;
 	struct kp_str name = {at + 2, names.ptr[1]};
 	struct kp_str function = {at + 4 + name.len, names.ptr[3 + name.len]};
-	const struct servant *servant = find_servant(adapter, name);
+	const struct servant *servant = adapter->adapter->pool ? NULL : find_servant(adapter, name);
 	const struct kp_function *found = servant ? find_function(servant, function) : NULL;
 	if (!found)
 		return false;
@@ -432,38 +477,73 @@ static inline const struct known_request *recognise(struct adapter_loop *adapter
 static inline void take_quick(struct kp_call *call, const struct kp_quick_request *quick,
                               const struct known_request *known)
 {
-	call->in.packet = (struct kp_request_packet){
-	        .version = KP_PACKET_TARS,
-	        .request_id = quick->request_id,
-	        .servant = known->servant->name,
-	        .function = known->function_name,
-	        .body = quick->body,
-	        .timeout_ms = quick->timeout_ms,
-	};
+	struct kp_request_packet *packet = &call->in.packet;
+	packet->request_id = quick->request_id;
+	packet->servant = known->servant->name;
+	packet->function = known->function_name;
+	packet->body = quick->body;
+	packet->timeout_ms = quick->timeout_ms;
 	call->in.servant = known->servant;
 	call->in.function = known->function;
 }
 
-void server_on_frame(struct server_conn *conn, struct kp_bytes packet, struct kp_block *block)
+// is_usual tells whether a handler has simply answered.
+static inline bool is_usual(const struct kp_call *call)
 {
+	return KP_LIKELY(call->in.answer != NULL) && KP_LIKELY(call->in.fail_code == 0) &&
+	       KP_LIKELY(!call->in.is_counted) && KP_LIKELY(!call->in.is_deferred) &&
+	       KP_LIKELY(call->in.answer_context.count == 0);
+}
+
+// run_quick runs a handler inside its connection's batch, at whose end the answers are written.
+static inline void run_quick(struct kp_call *call, struct server_loop *loop, struct kp_conn *conn)
+{
+	loop->running = call;
+	run_function(call);
+	if (KP_UNLIKELY(!is_usual(call)) ||
+	    KP_UNLIKELY(!kp_quick_response_end(call->in.answer, &call->in.mark))) {
+		after_function(call);
+		return;
+	}
+	call->in.answer = NULL;
+	KP_COUNT(call->in.adapter->stats.answers, 1);
+	if (KP_UNLIKELY(kp_conn_unsent(conn) > conn->backlog_size_max))
+		kp_conn_flush_soon(conn);
+	kp_block_unref(call->in.block);
+	loop->running = NULL;
+	keep_call(loop, call);
+}
+
+static __attribute__((noinline)) void on_unusual(struct server_conn *conn, struct kp_bytes packet,
+                                                 struct kp_block *block)
+{
+	server_dispatch(&(struct arrival){
+	        .adapter = conn->adapter, .conn = conn, .packet = packet, .block = block});
+}
+
+void server_on_frame(struct kp_conn *base, struct kp_bytes packet, struct kp_block *block)
+{
+	struct server_conn *conn = KP_CONTAINER(base, struct server_conn, conn);
 	struct adapter_loop *adapter = conn->adapter;
-	const struct arrival arrival = {
-	        .adapter = adapter, .conn = conn, .packet = packet, .block = block};
+	struct server_loop *loop = conn->loop;
 	struct kp_quick_request quick;
 	const struct known_request *known = NULL;
 	if (KP_LIKELY(kp_quick_request_read(packet, &quick)))
 		known = recognise(adapter, quick.names);
 	struct kp_call *call = NULL;
-	if (KP_LIKELY(known && !conn->conn.is_write_shut))
-		call = take_call(conn->loop);
+	if (KP_LIKELY(known && !base->is_write_shut && loop->io.batch.is_on_fiber))
+		call = take_call(loop);
 	if (KP_UNLIKELY(!call)) {
-		server_dispatch(&arrival);
+		on_unusual(conn, packet, block);
 		return;
 	}
 	take_quick(call, &quick, known);
-	KP_COUNT(adapter->stats.requests, 1);
-	begin(call, &arrival, NULL, NULL);
-	if (is_over_queue_max(adapter))
+	begin(call, adapter, conn, block);
+	conn->requests++;
+	if (KP_UNLIKELY(is_over_queue_max(adapter))) {
 		refuse(call);
-	go_on(call);
+		after_function(call);
+		return;
+	}
+	run_quick(call, loop, base);
 }

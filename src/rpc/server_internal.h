@@ -155,7 +155,7 @@ struct arrival {
 };
 void server_dispatch(const struct arrival *arrival);
 // server_on_frame is server_dispatch for a connection's frame, with a short way for what is usual.
-void server_on_frame(struct server_conn *conn, struct kp_bytes packet, struct kp_block *block);
+void server_on_frame(struct kp_conn *conn, struct kp_bytes packet, struct kp_block *block);
 // server_on_wait: the handler that was running waits.
 void server_on_wait(struct server_loop *loop);
 // server_run_function runs the handler, on a fiber or on a thread of a pool.

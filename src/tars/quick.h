@@ -1,5 +1,5 @@
-// quick.h - requests as they nearly always are: version 1, two-way, no message type, short names,
-// empty maps.
+// quick.h - requests and answers as they nearly always are: version 1, two-way, no message type,
+// short names, empty maps.
 //
 // What such requests have in common need not be decoded again and again: it is compared as it lies.
 // Anything else is left to kp_request_packet_decode, which understands all of it. Source: contract
@@ -135,4 +135,47 @@ static inline bool kp_quick_equal(const uint8_t *a, const uint8_t *b, size_t len
 		if (kp_quick_load64(a + at) != kp_quick_load64(b + at))
 			return false;
 	return kp_quick_load64(a + len - 8) == kp_quick_load64(b + len - 8);
+}
+
+// kp_quick_response_begin is kp_response_begin for an answer to such a request, when there is room
+// in a good buffer; else it returns false and does nothing.
+static inline bool kp_quick_response_begin(struct kp_buf *out, struct kp_response_mark *mark,
+                                           int32_t request_id)
+{
+	enum {
+		ROOM = 4 + 3 + 5 + 4 + 3,
+		COUNT_SIZE = 3,
+	};
+	static const uint8_t head[4] = {1 << 4 | KP_WIRE_INT8, KP_PACKET_TARS,
+	                                2 << 4 | KP_WIRE_ZERO, 3 << 4 | KP_WIRE_ZERO};
+	static const uint8_t middle[4] = {4 << 4 | KP_WIRE_ZERO, 5 << 4 | KP_WIRE_ZERO,
+	                                  6 << 4 | KP_WIRE_SIMPLE_LIST, KP_WIRE_INT8};
+	if (KP_UNLIKELY(out->err != KP_OK || out->cap - out->len < ROOM))
+		return false;
+	uint8_t *start = out->data + out->len;
+	memcpy(start + KP_FRAME_HEAD_SIZE, head, sizeof(head));
+	uint8_t *at = kp_wire_put_int(start + KP_FRAME_HEAD_SIZE + 3, 3, request_id);
+	memcpy(at, middle, sizeof(middle));
+	mark->start = out->len;
+	mark->err = KP_OK;
+	mark->body = out->len = (size_t)(at + sizeof(middle) + COUNT_SIZE - out->data);
+	return true;
+}
+
+// kp_quick_response_end is kp_response_end for a body of 128 to INT16_MAX bytes without maps; else
+// it returns false and does nothing.
+static inline bool kp_quick_response_end(struct kp_buf *out, const struct kp_response_mark *mark)
+{
+	static const uint8_t no_map[2] = {7 << 4 | KP_WIRE_MAP, KP_WIRE_ZERO};
+	size_t size = out->len - mark->body;
+	if (KP_UNLIKELY(size - (INT8_MAX + 1) > INT16_MAX - (INT8_MAX + 1) || out->err != KP_OK ||
+	                out->cap - out->len < sizeof(no_map)))
+		return false;
+	uint8_t *count = out->data + mark->body - 3;
+	count[0] = KP_WIRE_INT16;
+	kp_wire_put_u16(count + 1, (uint16_t)size);
+	memcpy(out->data + out->len, no_map, sizeof(no_map));
+	out->len += sizeof(no_map);
+	kp_wire_put_u32(out->data + mark->start, (uint32_t)(out->len - mark->start));
+	return true;
 }

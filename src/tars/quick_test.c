@@ -147,6 +147,36 @@ static void names_are_compared_to_the_last_byte(void **state)
 	}
 }
 
+// answer writes an answer in the short way where that is open, and in the long way.
+static void answer(struct kp_buf *out, int32_t id, struct kp_bytes body, bool is_quick)
+{
+	struct kp_response_mark mark;
+	if (!is_quick || !kp_quick_response_begin(out, &mark, id))
+		kp_response_begin(out, &mark, KP_PACKET_TARS, id, 0);
+	kp_buf_append(out, body.ptr, body.len);
+	if (!is_quick || !kp_quick_response_end(out, &mark))
+		assert_int_equal(kp_response_end(out, &mark, NULL, NULL), KP_OK);
+}
+
+static void answers_are_the_same_bytes_in_either_way(void **state)
+{
+	static const int32_t ids[] = {1, -1, 127, 128, 32767, 32768, INT32_MAX, INT32_MIN};
+	static const size_t sizes[] = {0, 1, 127, 128, 129, 32767, 32768};
+	static uint8_t bytes[32768];
+	struct kp_buf quick = {0}, plain = {0};
+	for (size_t round = 0; round < 3; round++) // from no room at all to plenty
+		for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++)
+			for (size_t s = 0; s < sizeof(sizes) / sizeof(*sizes); s++) {
+				struct kp_bytes body = {bytes, sizes[s]};
+				answer(&quick, ids[i], body, true);
+				answer(&plain, ids[i], body, false);
+			}
+	assert_int_equal(quick.len, plain.len);
+	assert_memory_equal(quick.data, plain.data, plain.len);
+	kp_buf_fini(&quick);
+	kp_buf_fini(&plain);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +184,7 @@ int main(void)
 	        cmocka_unit_test(unusual_requests_are_left_alone),
 	        cmocka_unit_test(every_cut_and_every_changed_byte_is_understood_alike),
 	        cmocka_unit_test(names_are_compared_to_the_last_byte),
+	        cmocka_unit_test(answers_are_the_same_bytes_in_either_way),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
