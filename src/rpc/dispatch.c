@@ -490,8 +490,9 @@ static inline void take_quick(struct kp_call *call, const struct kp_quick_reques
 // is_usual tells whether a handler has simply answered.
 static inline bool is_usual(const struct kp_call *call)
 {
-	return KP_LIKELY(call->in.answer != NULL) && KP_LIKELY(call->in.fail_code == 0) &&
-	       KP_LIKELY(!call->in.is_counted) && KP_LIKELY(!call->in.is_deferred) &&
+	// A deferred call may be in other hands already.
+	return KP_LIKELY(!call->in.is_deferred) && KP_LIKELY(!call->in.is_counted) &&
+	       KP_LIKELY(call->in.answer != NULL) && KP_LIKELY(call->in.fail_code == 0) &&
 	       KP_LIKELY(call->in.answer_context.count == 0);
 }
 
