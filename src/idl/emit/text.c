@@ -1,5 +1,5 @@
-// emit_text.c - pieces of C text: types, values, literals, parameter lists.
-#include "idl/emit.h"
+// text.c - pieces of C text: types, values, literals, parameter lists.
+#include "idl/emit/emit.h"
 
 #include "base/text.h"
 

@@ -1,5 +1,5 @@
-// emit_types.c - the header's constants, enums, structs, vectors and maps.
-#include "idl/emit.h"
+// types.c - the header's constants, enums, structs, vectors and maps.
+#include "idl/emit/emit.h"
 
 #include "base/text.h"
 

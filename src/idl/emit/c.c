@@ -1,5 +1,5 @@
-// emit_c.c - the C header and source of one .tars file.
-#include "idl/emit.h"
+// c.c - the C header and source of one .tars file.
+#include "idl/emit/emit.h"
 
 #include "base/text.h"
 

@@ -1,5 +1,5 @@
-// emit_client.c - calling the functions of an interface: waiting, with a callback, one-way.
-#include "idl/emit.h"
+// client.c - calling the functions of an interface: waiting, with a callback, one-way.
+#include "idl/emit/emit.h"
 
 static bool has_result(const struct idl_function *function)
 {

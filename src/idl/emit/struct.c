@@ -1,5 +1,5 @@
-// emit_struct.c - encoding, decoding and comparing structs, enums, vectors and maps.
-#include "idl/emit.h"
+// struct.c - encoding, decoding and comparing structs, enums, vectors and maps.
+#include "idl/emit/emit.h"
 
 static bool is_container(const struct idl_type *type)
 {

@@ -1,5 +1,5 @@
-// emit_tables.c - the description of types and functions as constant tables.
-#include "idl/emit.h"
+// tables.c - the description of types and functions as constant tables.
+#include "idl/emit/emit.h"
 
 static const char *const kind_names[] = {
         [KP_KIND_VOID] = "VOID",     [KP_KIND_BOOL] = "BOOL", [KP_KIND_I8] = "I8",

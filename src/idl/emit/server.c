@@ -1,5 +1,5 @@
-// emit_server.c - the handlers of an interface and the functions that dispatch to them.
-#include "idl/emit.h"
+// server.c - the handlers of an interface and the functions that dispatch to them.
+#include "idl/emit/emit.h"
 
 static void emit_handler_member(struct idl_emitter *e, const struct idl_function *function)
 {
