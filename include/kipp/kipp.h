@@ -13,4 +13,5 @@
 #include "kipp/server.h"
 #include "kipp/str.h"
 #include "kipp/stub.h"
+#include "kipp/tls.h"
 #include "kipp/types.h"
