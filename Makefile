@@ -26,8 +26,8 @@ test: deps ## every test; the last line adds them up
 	@$(MAKE) --no-print-directory all
 	@tools/run-tests $(BUILD)
 
-bench: all ## Kipp and the floor, side by side
-	@bench/run $(BUILD)
+bench: all ## Kipp beside yardsticks; KEEP=1 keeps the results
+	@bench/run $(BUILD) $(if $(KEEP),--keep)
 
 asan: build-asan ## the tests under AddressSanitizer and UBSan
 	@tools/run-tests $(BUILD)/asan --without layers

@@ -1,122 +1,98 @@
-// codec_bench.c - what it costs to encode and to decode a few messages, beside copying their bytes.
-#include "Sample.h"
+// codec_bench.c - what it costs to encode and to decode five messages, beside copying their bytes
+// and beside another codec.
+#include "codec_yardstick.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum {
 	ROUNDS = 9, // of which the median is told
-	ROUND_NS = 15000000,
-	BLOB_SIZE = 1024,
+	ROUND_NS = 8000000,
 };
 
-// A bench is one message, its bytes, and the memory that is used over and over.
 struct bench {
-	const struct sample *sample;
-	struct kp_buf bytes; // owned; the encoded message
-	struct kp_buf out;   // owned
-	struct kp_arena *arena;
-	uint8_t *copy; // owned
+	enum sample_kind kind;
+	struct sample_values *values; // owned
+	struct yardstick *yardstick;  // owned; may be NULL
+	struct kp_buf bytes;          // owned; the encoded message
+	struct kp_buf out;            // owned
+	struct kp_arena *arena;       // owned
+	uint8_t *copy;                // owned
+	bool has_failed;
 };
 
-struct sample {
-	const char *name;
-	void (*encode)(struct kp_buf *out);
-	bool (*decode)(struct kp_decoder *in);
+static const struct {
+	const char *key;
+	const char *what;
+} samples[SAMPLE_KINDS] = {
+        [SAMPLE_NUMBERS] = {"numbers", "10 numbers"},
+        [SAMPLE_PERSON] = {"person", "6 texts"},
+        [SAMPLE_ROUTE] = {"route", "8 lists of 16 structs"},
+        [SAMPLE_LABELS] = {"labels", "2 maps of 16"},
+        [SAMPLE_BLOB] = {"blob", "64 KiB of bytes"},
 };
 
-static const struct Sample_Point point = {.x = 1200, .y = -7, .at = 1700000000000};
+static void encode(struct bench *bench, struct kp_buf *out)
+{
+	const struct sample_values *values = bench->values;
+	switch (bench->kind) {
+	case SAMPLE_NUMBERS:
+		Sample_Numbers_encode(out, 1, &values->numbers);
+		break;
+	case SAMPLE_PERSON:
+		Sample_Person_encode(out, 1, &values->person);
+		break;
+	case SAMPLE_ROUTE:
+		Sample_Route_encode(out, 1, &values->route);
+		break;
+	case SAMPLE_LABELS:
+		Sample_Labels_encode(out, 1, &values->labels);
+		break;
+	default:
+		Sample_Blob_encode(out, 1, &values->blob);
+		break;
+	}
+}
 
-static struct kp_str groups[] = {{"readers", 7}, {"writers", 7}, {"owners", 6}};
-static const struct Sample_User user = {
-        .id = 4711,
-        .name = {"Ada Lovelace", 12},
-        .mail = {"ada@example.org", 15},
-        .isActive = true,
-        .groups = {groups, 3},
+union any_message {
+	struct Sample_Numbers numbers;
+	struct Sample_Person person;
+	struct Sample_Route route;
+	struct Sample_Labels labels;
+	struct Sample_Blob blob;
 };
 
-static void encode_point(struct kp_buf *out)
+static bool decode(struct bench *bench, struct kp_decoder *in, union any_message *ret)
 {
-	Sample_Point_encode(out, 1, &point);
+	switch (bench->kind) {
+	case SAMPLE_NUMBERS:
+		return Sample_Numbers_decode(in, 1, KP_REQUIRED, &ret->numbers);
+	case SAMPLE_PERSON:
+		return Sample_Person_decode(in, 1, KP_REQUIRED, &ret->person);
+	case SAMPLE_ROUTE:
+		return Sample_Route_decode(in, 1, KP_REQUIRED, &ret->route);
+	case SAMPLE_LABELS:
+		return Sample_Labels_decode(in, 1, KP_REQUIRED, &ret->labels);
+	default:
+		return Sample_Blob_decode(in, 1, KP_REQUIRED, &ret->blob);
+	}
 }
-
-static bool decode_point(struct kp_decoder *in)
-{
-	struct Sample_Point value;
-	return Sample_Point_decode(in, 1, KP_REQUIRED, &value);
-}
-
-static void encode_user(struct kp_buf *out)
-{
-	Sample_User_encode(out, 1, &user);
-}
-
-static bool decode_user(struct kp_decoder *in)
-{
-	struct Sample_User value;
-	return Sample_User_decode(in, 1, KP_REQUIRED, &value);
-}
-
-static void encode_order(struct kp_buf *out)
-{
-	struct Sample_Point path[16];
-	for (size_t i = 0; i < sizeof(path) / sizeof(path[0]); i++)
-		path[i] = (struct Sample_Point){.x = (int32_t)(i * 100), .y = -(int32_t)i, .at = 1};
-	struct kp_str_str_map_entry labels[] = {
-	        {{"from", 4}, {"shop", 4}},
-	        {{"colour", 6}, {"blue", 4}},
-	};
-	Sample_Order_encode(out, 1,
-	                    &(struct Sample_Order){.id = 99,
-	                                           .buyer = user,
-	                                           .path = {path, 16},
-	                                           .labels = {labels, 2},
-	                                           .total = 12.5});
-}
-
-static bool decode_order(struct kp_decoder *in)
-{
-	struct Sample_Order value;
-	return Sample_Order_decode(in, 1, KP_REQUIRED, &value);
-}
-
-static void encode_blob(struct kp_buf *out)
-{
-	static const uint8_t content[BLOB_SIZE];
-	Sample_Blob_encode(
-	        out, 1,
-	        &(struct Sample_Blob){.name = {"picture", 7}, .content = {content, BLOB_SIZE}});
-}
-
-static bool decode_blob(struct kp_decoder *in)
-{
-	struct Sample_Blob value;
-	return Sample_Blob_decode(in, 1, KP_REQUIRED, &value);
-}
-
-static const struct sample samples[] = {
-        {"point (3 integers)", encode_point, decode_point},
-        {"user (3 texts, a list)", encode_user, decode_user},
-        {"order (user, 16 points, map)", encode_order, decode_order},
-        {"blob (1 KiB)", encode_blob, decode_blob},
-};
 
 static void run_encode(struct bench *bench)
 {
 	kp_buf_clear(&bench->out);
-	bench->sample->encode(&bench->out);
+	encode(bench, &bench->out);
+	bench->has_failed |= bench->out.err != KP_OK;
 }
 
 static void run_decode(struct bench *bench)
 {
+	union any_message message;
 	kp_arena_reset(bench->arena);
 	struct kp_decoder in = kp_decoder(kp_buf_bytes(&bench->bytes), bench->arena);
-	if (!bench->sample->decode(&in)) {
-		fprintf(stderr, "codec-bench: cannot decode %s\n", bench->sample->name);
-		exit(1);
-	}
+	bench->has_failed |= !decode(bench, &in, &message);
 }
 
 static void run_copy(struct bench *bench)
@@ -124,6 +100,16 @@ static void run_copy(struct bench *bench)
 	memcpy(bench->copy, bench->bytes.data, bench->bytes.len);
 	// The compiler is to believe that somebody reads the copy.
 	__asm__ volatile("" : : "r"(bench->copy) : "memory");
+}
+
+static void run_other_encode(struct bench *bench)
+{
+	bench->has_failed |= yardstick_encode(bench->yardstick, bench->kind) == 0;
+}
+
+static void run_other_decode(struct bench *bench)
+{
+	bench->has_failed |= !yardstick_decode(bench->yardstick, bench->kind);
 }
 
 static int64_t now_ns(void)
@@ -139,9 +125,9 @@ static double time_round(void (*run)(struct bench *), struct bench *bench)
 	int64_t spent_ns = 0;
 	int64_t count = 0;
 	while (spent_ns < ROUND_NS) {
-		for (int i = 0; i < 1000; i++)
+		for (int i = 0; i < 100; i++)
 			run(bench);
-		count += 1000;
+		count += 100;
 		spent_ns = now_ns() - start_ns;
 	}
 	return (double)spent_ns / (double)count;
@@ -154,38 +140,99 @@ static int compare_doubles(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-static double time_median(void (*run)(struct bench *), struct bench *bench)
+// All kinds of run take turns, so that a machine's mood is shared.
+enum {
+	ENCODE,
+	DECODE,
+	COPY,
+	OTHER_ENCODE,
+	OTHER_DECODE,
+	RUNS,
+};
+
+static void (*const runs[RUNS])(struct bench *) = {
+        run_encode, run_decode, run_copy, run_other_encode, run_other_decode,
+};
+
+static void measure_all(struct bench *bench, double ret[RUNS])
 {
-	double rounds[ROUNDS];
-	for (int i = 0; i < ROUNDS; i++)
-		rounds[i] = time_round(run, bench);
-	qsort(rounds, ROUNDS, sizeof(rounds[0]), compare_doubles);
-	return rounds[ROUNDS / 2];
+	double rounds[RUNS][ROUNDS];
+	int count = bench->yardstick ? RUNS : OTHER_ENCODE;
+	for (int round = 0; round < ROUNDS; round++)
+		for (int run = 0; run < count; run++)
+			rounds[run][round] = time_round(runs[run], bench);
+	for (int run = 0; run < count; run++) {
+		qsort(rounds[run], ROUNDS, sizeof(rounds[run][0]), compare_doubles);
+		ret[run] = rounds[run][ROUNDS / 2];
+	}
 }
 
-static void measure(const struct sample *sample)
+static void print_row(const struct bench *bench, const double *ns, size_t other_len, bool is_json)
 {
-	struct bench bench = {.sample = sample, .arena = kp_arena_new(0)};
-	sample->encode(&bench.bytes);
-	bench.copy = malloc(bench.bytes.len);
-	if (!bench.arena || bench.bytes.err != KP_OK || !bench.copy) {
-		fprintf(stderr, "codec-bench: out of memory\n");
-		exit(1);
+	const char *format = is_json ? "%s{\"message\": \"%s\", \"what\": \"%s\", \"bytes\": %zu, "
+	                               "\"encode_ns\": "
+	                               "%.1f, \"decode_ns\": %.1f, \"copy_ns\": %.1f"
+	                             : "%s%-8s %-22s %6zu %9.1f %9.1f %9.1f";
+	printf(format, is_json && bench->kind ? ", " : "", samples[bench->kind].key,
+	       samples[bench->kind].what, bench->bytes.len, ns[ENCODE], ns[DECODE], ns[COPY]);
+	if (bench->yardstick)
+		printf(is_json ? ", \"other_bytes\": %zu, \"other_encode_ns\": %.1f, "
+		                 "\"other_decode_ns\": %.1f"
+		               : "   %6zu %9.1f %9.1f",
+		       other_len, ns[OTHER_ENCODE], ns[OTHER_DECODE]);
+	printf(is_json ? "}" : "\n");
+}
+
+static bool measure(struct bench *bench, bool is_json)
+{
+	kp_buf_clear(&bench->bytes);
+	encode(bench, &bench->bytes);
+	bench->copy = malloc(bench->bytes.len + 1);
+	if (bench->bytes.err != KP_OK || !bench->copy)
+		return false;
+	size_t other_len = bench->yardstick ? yardstick_encode(bench->yardstick, bench->kind) : 0;
+	double ns[RUNS];
+	measure_all(bench, ns);
+	if (!bench->has_failed)
+		print_row(bench, ns, other_len, is_json);
+	free(bench->copy);
+	return !bench->has_failed;
+}
+
+static bool run_bench(struct bench *bench, bool is_json)
+{
+	if (!bench->values || !bench->arena)
+		return false;
+	sample_values_init(bench->values);
+	bench->yardstick = yardstick_new(bench->values);
+	if (is_json)
+		printf("{\"other\": \"%s\", \"rows\": [", yardstick_name() ? yardstick_name() : "");
+	else
+		printf("%-8s %-22s %6s %9s %9s %9s   %6s %9s %9s\n", "message", "what", "bytes",
+		       "encode ns", "decode ns", "copy ns", "bytes", "encode ns", "decode ns");
+	for (int kind = 0; kind < SAMPLE_KINDS; kind++) {
+		bench->kind = (enum sample_kind)kind;
+		if (!measure(bench, is_json))
+			return false;
 	}
-	printf("%-30s %6zu %10.1f %10.1f %10.1f\n", sample->name, bench.bytes.len,
-	       time_median(run_encode, &bench), time_median(run_decode, &bench),
-	       time_median(run_copy, &bench));
+	if (is_json)
+		printf("]}\n");
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct bench bench = {
+	        .values = calloc(1, sizeof(struct sample_values)),
+	        .arena = kp_arena_new(0),
+	};
+	bool is_fine = run_bench(&bench, argc == 2 && strcmp(argv[1], "--json") == 0);
+	if (!is_fine)
+		fprintf(stderr, "codec-bench: %s went wrong\n", samples[bench.kind].key);
+	yardstick_free(bench.yardstick);
 	kp_buf_fini(&bench.bytes);
 	kp_buf_fini(&bench.out);
 	kp_arena_free(bench.arena);
-	free(bench.copy);
-}
-
-int main(void)
-{
-	printf("%-30s %6s %10s %10s %10s\n", "message", "bytes", "encode ns", "decode ns",
-	       "copy ns");
-	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
-		measure(&samples[i]);
-	return 0;
+	free(bench.values);
+	return is_fine ? 0 : 1;
 }

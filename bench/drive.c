@@ -65,6 +65,7 @@ struct drive {
 	clockid_t server_clock;
 	int64_t phase_start_ns;
 	int64_t server_start_ns;
+	int64_t own_start_ns;
 	struct drive_result *result;
 };
 
@@ -80,13 +81,22 @@ static uint32_t slot_id(uint32_t slot, uint32_t round)
 	return ID_BASE | (round << SLOT_BITS & (ID_BASE - 1)) | slot;
 }
 
+static void encode_request(struct drive *drive, uint8_t *frame)
+{
+	size_t id_offset, bytes_offset;
+	wire_request_encode(frame, drive->bytes, drive->options->size, &id_offset, &bytes_offset);
+}
+
 static void push_request(struct drive *drive, struct lane *lane, uint32_t index, int64_t now_ns)
 {
 	struct slot *slot = &lane->slots[index];
 	slot->round++;
 	slot->sent_ns = now_ns;
 	uint8_t *frame = lane->out + lane->out_len;
-	memcpy(frame, drive->frame, drive->frame_size);
+	if (drive->options->is_fresh)
+		encode_request(drive, frame);
+	else
+		memcpy(frame, drive->frame, drive->frame_size);
 	wire_set_id(frame, drive->id_offset, slot_id(index, slot->round));
 	lane->out_len += drive->frame_size;
 	drive->in_flight++;
@@ -203,6 +213,7 @@ static void start_measuring(struct drive *drive, int64_t now_ns)
 		kill(drive->options->pid, SIGUSR1);
 	if (drive->options->pid)
 		drive->server_start_ns = clock_ns(drive->server_clock);
+	drive->own_start_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static void stop_measuring(struct drive *drive, int64_t now_ns, struct drive_result *ret)
@@ -210,6 +221,7 @@ static void stop_measuring(struct drive *drive, int64_t now_ns, struct drive_res
 	*ret = *drive->result;
 	ret->calls = ret->latency.count;
 	ret->elapsed_ns = now_ns - drive->phase_start_ns;
+	ret->own_cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - drive->own_start_ns;
 	ret->server_cpu_ns = -1;
 	if (drive->options->pid)
 		ret->server_cpu_ns = clock_ns(drive->server_clock) - drive->server_start_ns;

@@ -22,12 +22,15 @@ struct drive_options {
 	uint64_t calls; // measured calls to stop after, before the time is up; 0: time alone counts
 	pid_t pid;      // whose CPU time to measure; 0: nobody's
 	bool has_marks; // send SIGUSR1 to `pid` when measuring starts and when it ends
+	bool is_fresh;  // encode every request anew, as a client must, instead of copying the last
+	                // one
 };
 
 struct drive_result {
 	uint64_t calls;
 	int64_t elapsed_ns;
 	int64_t server_cpu_ns; // -1: not asked for
+	int64_t own_cpu_ns;    // of this process
 	struct histogram latency;
 };
 

@@ -65,15 +65,16 @@ static bool parse_options(int argc, char **argv, struct settings *settings)
 	return optind == argc && settings->port >= 0;
 }
 
-static void print_counters(FILE *to, const struct kp_server *server, int adapter)
+static void print_counters(const struct kp_server *server, int adapter)
 {
 	int64_t allocs = kp_mem_allocs();
 	int64_t mallocs = malloc_count();
 	struct kp_adapter_stats stats;
 	kp_server_stats(server, adapter, &stats);
-	fprintf(to, "requests %" PRIu64 " allocs %" PRId64 " mallocs %" PRId64 "\n", stats.requests,
-	        allocs, mallocs);
-	fflush(to);
+	printf("requests %" PRIu64 " allocs %" PRId64 " mallocs %" PRId64 " open %" PRIu64
+	       " bytes %" PRId64 "\n",
+	       stats.requests, allocs, mallocs, stats.connections_open, malloc_bytes());
+	fflush(stdout);
 }
 
 // wait_for_end prints the counters whenever asked, until SIGTERM or SIGINT.
@@ -81,7 +82,7 @@ static void wait_for_end(const sigset_t *signals, const struct kp_server *server
 {
 	int signal;
 	while (sigwait(signals, &signal) == 0 && signal == SIGUSR1)
-		print_counters(stdout, server, adapter);
+		print_counters(server, adapter);
 }
 
 static sigset_t block_signals(void)
@@ -144,7 +145,6 @@ int main(int argc, char **argv)
 	print_port(server, adapter);
 	wait_for_end(&signals, server, adapter);
 	kp_server_stop(server, 1000);
-	print_counters(stderr, server, adapter);
 	kp_server_close(server);
 	return 0;
 }

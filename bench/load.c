@@ -18,6 +18,7 @@ static const char usage[] =
         "  --warmup S          how long to call before measuring (0.2)\n"
         "  --pid PID           the server's process, to measure its CPU time\n"
         "  --mark              send SIGUSR1 to it when measuring starts and when it ends\n"
+        "  --fresh             encode every request anew, as a client does\n"
         "  --json              print one JSON object\n";
 
 struct settings {
@@ -36,6 +37,7 @@ static const struct option long_options[] = {
         {"warmup", required_argument, NULL, 'w'},
         {"pid", required_argument, NULL, 'P'},
         {"mark", no_argument, NULL, 'm'},
+        {"fresh", no_argument, NULL, 'f'},
         {"json", no_argument, NULL, 'j'},
         {0},
 };
@@ -100,6 +102,9 @@ static bool set_option(struct settings *settings, int option, const char *text)
 	case 'm':
 		settings->drive.has_marks = true;
 		return true;
+	case 'f':
+		settings->drive.is_fresh = true;
+		return true;
 	case 'j':
 		settings->is_json = true;
 		return true;
@@ -149,7 +154,8 @@ static void print_result(const struct drive_result *result, bool is_json)
 		double cpu_us = (double)result->server_cpu_ns / 1e3 / (double)result->calls;
 		printf(is_json ? ", \"server_cpu_us\": %.4f" : ", server CPU %.3f µs/call", cpu_us);
 	}
-	printf(is_json ? "}\n" : "\n");
+	double own_us = (double)result->own_cpu_ns / 1e3 / (double)result->calls;
+	printf(is_json ? ", \"client_cpu_us\": %.4f}\n" : ", own CPU %.3f µs/call\n", own_us);
 }
 
 int main(int argc, char **argv)

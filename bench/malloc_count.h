@@ -8,3 +8,7 @@
 // malloc_count is the number of calls of malloc and its kin so far, by any thread; -1 in a build
 // that cannot tell.
 int64_t malloc_count(void);
+
+// malloc_bytes is how many bytes malloc has given out and not got back; -1 in a build that cannot
+// tell.
+int64_t malloc_bytes(void);

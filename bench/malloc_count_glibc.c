@@ -2,6 +2,7 @@
 #include "malloc_count.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -24,6 +25,12 @@ static void count_call(void)
 int64_t malloc_count(void)
 {
 	return atomic_load_explicit(&calls, memory_order_relaxed);
+}
+
+int64_t malloc_bytes(void)
+{
+	struct mallinfo2 info = mallinfo2();
+	return (int64_t)(info.uordblks + info.hblkhd);
 }
 
 EXPORTED void *malloc(size_t size)

@@ -5,3 +5,8 @@ int64_t malloc_count(void)
 {
 	return -1;
 }
+
+int64_t malloc_bytes(void)
+{
+	return -1;
+}

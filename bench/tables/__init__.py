@@ -1,0 +1,1 @@
+"""The benchmark's tables, one module each."""
