@@ -29,7 +29,8 @@ static const char *const struct_suffixes[] = {
 static const char *const enum_suffixes[] = {"", "_encode", "_decode", "_name", "_type", NULL};
 static const char *const interface_suffixes[] = {"",     "_proxy",     "_serve",
                                                  "_ops", "_interface", NULL};
-static const char *const function_suffixes[] = {"", "_async", "_oneway", "_fn", "_result", NULL};
+static const char *const function_suffixes[] = {"",        "_async", "_oneway", "_begin", "_end",
+                                                "_answer", "_fn",    "_result", NULL};
 static const char *const no_suffixes[] = {"", NULL};
 
 static bool is_listed(const char *list, struct kp_str word)
@@ -143,6 +144,36 @@ static void name_params(struct kp_idl *idl, struct idl_function *function)
 	}
 }
 
+// is_made_from tells whether `longer` is `name` with one of the suffixes, and perhaps another one
+// less.
+static bool is_made_from(struct kp_str name, struct kp_str longer)
+{
+	if (!kp_str_starts_with(longer, name))
+		return false;
+	struct kp_str rest = kp_str_sub(longer, name.len, longer.len);
+	for (const char *const *suffix = function_suffixes; *suffix; suffix++) {
+		if (!kp_str_starts_with(kp_str(*suffix), rest))
+			continue;
+		struct kp_str end = kp_str_sub(kp_str(*suffix), rest.len, strlen(*suffix));
+		for (const char *const *other = function_suffixes; *other; other++)
+			if (kp_str_equal(end, kp_str(*other)))
+				return true;
+	}
+	return false;
+}
+
+// is_function_taken tells whether what is made from `function` would share a name with what is made
+// from one above it, as those of `say` and `say_end` would.
+static bool is_function_taken(const struct idl_decl *decl, const struct idl_function *function)
+{
+	for (const struct idl_function *other = decl->functions; other != function;
+	     other = other->next)
+		if (is_made_from(other->c_name, function->c_name) ||
+		    is_made_from(function->c_name, other->c_name))
+			return true;
+	return false;
+}
+
 static void name_functions(struct kp_idl *idl, struct idl_decl *decl, struct kp_map *seen)
 {
 	for (struct idl_function *function = decl->functions; function; function = function->next) {
@@ -150,6 +181,8 @@ static void name_functions(struct kp_idl *idl, struct idl_decl *decl, struct kp_
 		bool is_taken = is_suffix(interface_suffixes, name);
 		function->c_name = idl_format(idl, "%.*s_%.*s%s", KP_STR_ARG(decl->c_name),
 		                              KP_STR_ARG(name), is_taken ? "_" : "");
+		while (function->c_name.ptr && is_function_taken(decl, function))
+			function->c_name = idl_format(idl, "%.*s_", KP_STR_ARG(function->c_name));
 		function->c_member = idl_c_word(idl, name);
 		if (function->c_name.ptr)
 			claim(idl, seen, function->c_name, function_suffixes, &function->name);

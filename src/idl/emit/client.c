@@ -1,4 +1,5 @@
-// client.c - calling the functions of an interface: waiting, with a callback, one-way.
+// client.c - calling the functions of an interface: waiting, in two steps, with a callback,
+// one-way.
 #include "idl/emit/emit.h"
 
 static bool has_result(const struct idl_function *function)
@@ -23,20 +24,46 @@ static struct idl_signature begin_call(struct idl_emitter *e, const struct idl_d
 	return signature;
 }
 
+static void add_outs(struct idl_emitter *e, struct idl_signature *signature,
+                     const struct idl_function *function)
+{
+	for (const struct idl_param *param = function->params; param; param = param->next)
+		if (param->is_out)
+			idl_signature_add(e, signature, "%.*s *ret_%.*s",
+			                  KP_STR_ARG(idl_c_type(e->idl, param->type)),
+			                  KP_STR_ARG(param->name.text));
+	if (has_result(function))
+		idl_signature_add(e, signature, "%.*s *ret",
+		                  KP_STR_ARG(idl_c_type(e->idl, function->result)));
+}
+
 static void emit_sync_head(struct idl_emitter *e, const struct idl_decl *decl,
                            const struct idl_function *function, const char *tail)
 {
 	struct idl_signature signature = begin_call(e, decl, function, "");
 	idl_signature_add(e, &signature, "struct kp_call *call");
 	idl_signature_add_ins(e, &signature, function);
-	for (const struct idl_param *param = function->params; param; param = param->next)
-		if (param->is_out)
-			idl_signature_add(e, &signature, "%.*s *ret_%.*s",
-			                  KP_STR_ARG(idl_c_type(e->idl, param->type)),
-			                  KP_STR_ARG(param->name.text));
-	if (has_result(function))
-		idl_signature_add(e, &signature, "%.*s *ret",
-		                  KP_STR_ARG(idl_c_type(e->idl, function->result)));
+	add_outs(e, &signature, function);
+	idl_signature_end(&signature, tail);
+}
+
+static void emit_begin_head(struct idl_emitter *e, const struct idl_decl *decl,
+                            const struct idl_function *function, const char *tail)
+{
+	struct idl_signature signature = begin_call(e, decl, function, "_begin");
+	idl_signature_add(e, &signature, "struct kp_call *call");
+	idl_signature_add_ins(e, &signature, function);
+	idl_signature_add(e, &signature, "struct kp_request **ret");
+	idl_signature_end(&signature, tail);
+}
+
+static void emit_end_head(struct idl_emitter *e, const struct idl_function *function,
+                          const char *tail)
+{
+	struct idl_signature signature =
+	        idl_signature_begin(e, "kp_err %.*s_end", KP_STR_ARG(function->c_name));
+	idl_signature_add(e, &signature, "struct kp_request *request");
+	add_outs(e, &signature, function);
 	idl_signature_end(&signature, tail);
 }
 
@@ -103,6 +130,8 @@ void idl_emit_client_prototypes(struct idl_emitter *e)
 			emit_sync_head(e, decl, f, ";");
 			emit_async_head(e, decl, f, ";");
 			emit_oneway_head(e, decl, f, ";");
+			emit_begin_head(e, decl, f, ";");
+			emit_end_head(e, f, ";");
 		}
 	}
 }
@@ -178,14 +207,9 @@ static void emit_open_call(struct idl_emitter *e, const struct idl_function *fun
 	kp_buf_append_str(e->out, kp_str(", &request);\n"));
 }
 
-static void emit_sync(struct idl_emitter *e, const struct idl_decl *decl,
-                      const struct idl_function *function)
+// emit_results hands over what an answer holds, once `err` says that it is there.
+static void emit_results(struct idl_emitter *e, const struct idl_function *function)
 {
-	kp_buf_append_byte(e->out, '\n');
-	emit_sync_head(e, decl, function, "");
-	emit_open_call(e, function, "call");
-	kp_buf_printf(e->out, "\tstruct kp_decoder in;\n\tif (err == KP_OK)\n"
-	                      "\t\terr = kp_request_wait(request, &in);\n");
 	if (!has_answer(function)) {
 		kp_buf_append_str(e->out, kp_str("\treturn err;\n}\n"));
 		return;
@@ -202,6 +226,37 @@ static void emit_sync(struct idl_emitter *e, const struct idl_decl *decl,
 	if (has_result(function))
 		kp_buf_append_str(e->out, kp_str("\t*ret = result.ret;\n"));
 	kp_buf_append_str(e->out, kp_str("\treturn KP_OK;\n}\n"));
+}
+
+static void emit_sync(struct idl_emitter *e, const struct idl_decl *decl,
+                      const struct idl_function *function)
+{
+	kp_buf_append_byte(e->out, '\n');
+	emit_sync_head(e, decl, function, "");
+	emit_open_call(e, function, "call");
+	kp_buf_append_str(e->out, kp_str("\tstruct kp_decoder in;\n\tif (err == KP_OK)\n"
+	                                 "\t\terr = kp_request_wait(request, &in);\n"));
+	emit_results(e, function);
+}
+
+static void emit_begin(struct idl_emitter *e, const struct idl_decl *decl,
+                       const struct idl_function *function)
+{
+	kp_buf_append_byte(e->out, '\n');
+	emit_begin_head(e, decl, function, "");
+	emit_open_call(e, function, "call");
+	kp_buf_append_str(
+	        e->out,
+	        kp_str("\treturn err == KP_OK ? kp_request_begin(request, ret) : err;\n}\n"));
+}
+
+static void emit_end(struct idl_emitter *e, const struct idl_function *function)
+{
+	kp_buf_append_byte(e->out, '\n');
+	emit_end_head(e, function, "");
+	kp_buf_append_str(e->out, kp_str("{\n\tstruct kp_decoder in;\n"
+	                                 "\tkp_err err = kp_request_end(request, &in);\n"));
+	emit_results(e, function);
 }
 
 static void emit_async(struct idl_emitter *e, const struct idl_decl *decl,
@@ -256,6 +311,8 @@ void idl_emit_client(struct idl_emitter *e)
 			emit_sync(e, decl, f);
 			emit_async(e, decl, f);
 			emit_oneway(e, decl, f);
+			emit_begin(e, decl, f);
+			emit_end(e, f);
 		}
 	}
 }

@@ -74,6 +74,9 @@ struct idl_signature idl_signature_begin(struct idl_emitter *e, const char *form
         KP_PRINTF(2, 3);
 void idl_signature_add(struct idl_emitter *e, struct idl_signature *signature, const char *format,
                        ...) KP_PRINTF(3, 4);
+// idl_signature_add_value adds a parameter that is only read: a struct by its address.
+void idl_signature_add_value(struct idl_emitter *e, struct idl_signature *signature,
+                             const struct idl_type *type, struct kp_str name);
 // idl_signature_add_ins adds the in parameters of a function.
 void idl_signature_add_ins(struct idl_emitter *e, struct idl_signature *signature,
                            const struct idl_function *function);

@@ -1,6 +1,14 @@
 // server.c - the handlers of an interface and the functions that dispatch to them.
 #include "idl/emit/emit.h"
 
+static bool has_outs(const struct idl_function *function)
+{
+	for (const struct idl_param *param = function->params; param; param = param->next)
+		if (param->is_out)
+			return true;
+	return function->result->kind != KP_KIND_VOID;
+}
+
 static void emit_handler_member(struct idl_emitter *e, const struct idl_function *function)
 {
 	idl_emit_comment(e, "\t", function->comment);
@@ -15,6 +23,21 @@ static void emit_handler_member(struct idl_emitter *e, const struct idl_function
 			                  KP_STR_ARG(idl_c_type(e->idl, param->type)),
 			                  KP_STR_ARG(param->c_name));
 	idl_signature_end(&signature, ";");
+}
+
+// emit_answer_head writes the head of the function that answers a deferred call.
+static void emit_answer_head(struct idl_emitter *e, const struct idl_function *function,
+                             const char *tail)
+{
+	struct idl_signature signature =
+	        idl_signature_begin(e, "void %.*s_answer", KP_STR_ARG(function->c_name));
+	idl_signature_add(e, &signature, "struct kp_call *call");
+	for (const struct idl_param *param = function->params; param; param = param->next)
+		if (param->is_out)
+			idl_signature_add_value(e, &signature, param->type, param->c_name);
+	if (function->result->kind != KP_KIND_VOID)
+		idl_signature_add_value(e, &signature, function->result, kp_str("ret"));
+	idl_signature_end(&signature, tail);
 }
 
 void idl_emit_server_prototypes(struct idl_emitter *e)
@@ -43,6 +66,12 @@ void idl_emit_server_prototypes(struct idl_emitter *e)
 		kp_buf_printf(e->out,
 		              "{\n\tkp_app_serve(app, object, &%.*s_interface, ops, user);\n}\n",
 		              KP_STR_ARG(name));
+		if (decl->functions)
+			kp_buf_append_str(e->out,
+			                  kp_str("\n// Answers of calls that were deferred, from "
+			                         "any thread. Each ends its call.\n"));
+		for (const struct idl_function *f = decl->functions; f; f = f->next)
+			emit_answer_head(e, f, ";");
 	}
 }
 
@@ -109,12 +138,9 @@ static void emit_result_init(struct idl_emitter *e, const struct idl_function *f
 static void emit_dispatch(struct idl_emitter *e, const struct idl_decl *decl,
                           const struct idl_function *function)
 {
-	bool has_outs = function->result->kind != KP_KIND_VOID;
 	bool has_ins = false;
-	for (const struct idl_param *param = function->params; param; param = param->next) {
-		has_outs |= param->is_out;
+	for (const struct idl_param *param = function->params; param; param = param->next)
 		has_ins |= !param->is_out;
-	}
 	kp_buf_append_byte(e->out, '\n');
 	struct idl_signature signature =
 	        idl_signature_begin(e, "static void dispatch_%.*s", KP_STR_ARG(function->c_name));
@@ -135,21 +161,43 @@ static void emit_dispatch(struct idl_emitter *e, const struct idl_decl *decl,
 		kp_buf_append_str(e->out, kp_str("\tif (in->err != KP_OK)\n\t\treturn;\n"));
 	else
 		kp_buf_append_str(e->out, kp_str("\t(void)in;\n"));
-	if (has_outs)
+	if (has_outs(function))
 		emit_result_init(e, function);
 	emit_handler_call(e, function);
-	if (has_outs)
+	if (has_outs(function))
 		emit_answer(e, function);
 	else
 		kp_buf_append_str(e->out, kp_str("\tkp_call_answer(call);\n"));
 	kp_buf_append_str(e->out, kp_str("}\n"));
 }
 
+static void emit_late_answer(struct idl_emitter *e, const struct idl_function *function)
+{
+	kp_buf_append_byte(e->out, '\n');
+	emit_answer_head(e, function, "");
+	if (!has_outs(function)) {
+		kp_buf_append_str(
+		        e->out,
+		        kp_str("{\n\tkp_call_answer_late(call);\n\tkp_call_done(call);\n}\n"));
+		return;
+	}
+	kp_buf_append_str(e->out, kp_str("{\n\tstruct kp_buf *out = kp_call_answer_late(call);\n"
+	                                 "\tif (out) {\n"));
+	if (function->result->kind != KP_KIND_VOID)
+		idl_emit_encode(e, "\t\t", 0, function->result, kp_str("ret"));
+	for (const struct idl_param *param = function->params; param; param = param->next)
+		if (param->is_out)
+			idl_emit_encode(e, "\t\t", param->tag, param->type, param->c_name);
+	kp_buf_append_str(e->out, kp_str("\t}\n\tkp_call_done(call);\n}\n"));
+}
+
 void idl_emit_server(struct idl_emitter *e)
 {
 	IDL_EACH(e, decl, IDL_INTERFACE)
 	{
-		for (const struct idl_function *f = decl->functions; f; f = f->next)
+		for (const struct idl_function *f = decl->functions; f; f = f->next) {
 			emit_dispatch(e, decl, f);
+			emit_late_answer(e, f);
+		}
 	}
 }

@@ -183,17 +183,21 @@ void idl_signature_add(struct idl_emitter *e, struct idl_signature *signature, c
 	signature->has_params = true;
 }
 
+void idl_signature_add_value(struct idl_emitter *e, struct idl_signature *signature,
+                             const struct idl_type *type, struct kp_str name)
+{
+	bool is_struct = type->kind == KP_KIND_STRUCT;
+	idl_signature_add(e, signature, "%s%.*s %s%.*s", is_struct ? "const " : "",
+	                  KP_STR_ARG(idl_c_type(e->idl, type)), is_struct ? "*" : "",
+	                  KP_STR_ARG(name));
+}
+
 void idl_signature_add_ins(struct idl_emitter *e, struct idl_signature *signature,
                            const struct idl_function *function)
 {
-	for (const struct idl_param *param = function->params; param; param = param->next) {
-		if (param->is_out)
-			continue;
-		bool is_struct = param->type->kind == KP_KIND_STRUCT;
-		idl_signature_add(e, signature, "%s%.*s %s%.*s", is_struct ? "const " : "",
-		                  KP_STR_ARG(idl_c_type(e->idl, param->type)), is_struct ? "*" : "",
-		                  KP_STR_ARG(param->c_name));
-	}
+	for (const struct idl_param *param = function->params; param; param = param->next)
+		if (!param->is_out)
+			idl_signature_add_value(e, signature, param->type, param->c_name);
 }
 
 void idl_signature_end(struct idl_signature *signature, const char *tail)

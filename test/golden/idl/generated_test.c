@@ -367,6 +367,8 @@ static void enums_know_their_names(void **state)
 
 static void handle_nothing(struct kp_call *call)
 {
+	kp_call_defer(call);
+	All_Service_nothing_answer(call);
 }
 
 static int32_t handle_add(struct kp_call *call, int32_t a, int32_t b)
@@ -410,6 +412,15 @@ static double handle_proxy(struct kp_call *call, double x, double y, double *ret
 	return x;
 }
 
+static int32_t handle_add_end(struct kp_call *call, int32_t value)
+{
+	kp_call_defer(call);
+	if (value == 0)
+		kp_call_fail(call, 8, "no zero");
+	All_Service_add_end__answer(call, 2 * value);
+	return 99;
+}
+
 static const struct All_Service_ops service_ops = {
         .nothing = handle_nothing,
         .add = handle_add,
@@ -417,6 +428,7 @@ static const struct All_Service_ops service_ops = {
         .echo = handle_echo,
         .bytes = handle_bytes,
         .proxy = handle_proxy,
+        .add_end = handle_add_end,
 };
 
 static struct All_Service *open_service(struct kp_call *call)
@@ -469,6 +481,47 @@ static void failures_leave_the_results_alone(void **state)
 	assert_int_equal(All_Service_tell(service, &call, kp_str("x")), KP_ERR_NOFUNC);
 	assert_int_equal(sum, -5);
 	loopback_stop(&call);
+}
+
+static void calls_in_two_steps_give_what_one_step_gives(void **state)
+{
+	struct kp_call call;
+	struct All_Service *service = open_service(&call);
+	struct kp_request *add, *nothing, *bytes;
+	assert_int_equal(All_Service_add_begin(service, &call, 2, 40, &add), KP_OK);
+	assert_int_equal(All_Service_nothing_begin(service, &call, &nothing), KP_OK);
+	assert_int_equal(All_Service_bytes_begin(service, &call, kp_str("key"),
+	                                         (struct kp_bytes){raw_bytes, 3}, &bytes),
+	                 KP_OK);
+	uint32_t size = 0;
+	struct kp_bytes data;
+	assert_int_equal(All_Service_bytes_end(bytes, &size, &data), KP_OK);
+	assert_true(size == 6 && kp_bytes_equal(data, (struct kp_bytes){raw_bytes, 3}));
+	int32_t sum = -5;
+	assert_int_equal(All_Service_add_end(add, &sum), KP_OK);
+	assert_int_equal(sum, 42);
+	assert_int_equal(All_Service_nothing_end(nothing), KP_OK);
+	assert_int_equal(All_Service_add_begin(service, &call, 0, 1, &add), KP_OK);
+	assert_int_equal(All_Service_add_end(add, &sum), KP_ERR_SERVER);
+	assert_int_equal(sum, 42);
+	loopback_stop(&call);
+	assert_int_equal(kp_mem_live(), 0);
+}
+
+static void a_deferred_call_is_answered_once_and_by_hand(void **state)
+{
+	struct kp_call call;
+	struct All_Service *service = open_service(&call);
+	int32_t doubled = 0;
+	assert_int_equal(All_Service_add_end_(service, &call, 21, &doubled), KP_OK);
+	assert_int_equal(doubled, 42);
+	assert_int_equal(call.done, 1);
+	assert_int_equal(All_Service_add_end_(service, &call, 0, &doubled), KP_ERR_SERVER);
+	assert_int_equal(call.done, 2);
+	assert_int_equal(All_Service_nothing(service, &call), KP_OK);
+	assert_int_equal(call.done, 3);
+	loopback_stop(&call);
+	assert_int_equal(kp_mem_live(), 0);
 }
 
 struct heard {
@@ -579,6 +632,8 @@ int main(void)
 	        cmocka_unit_test(enums_know_their_names),
 	        cmocka_unit_test(calls_reach_their_handlers_and_come_back),
 	        cmocka_unit_test(failures_leave_the_results_alone),
+	        cmocka_unit_test(calls_in_two_steps_give_what_one_step_gives),
+	        cmocka_unit_test(a_deferred_call_is_answered_once_and_by_hand),
 	        cmocka_unit_test(asynchronous_calls_call_back),
 	        cmocka_unit_test(a_request_needs_its_in_parameters_and_no_others),
 	        cmocka_unit_test(functions_are_found_by_name),

@@ -45,6 +45,7 @@ static kp_err serve(struct kp_request *request)
 		return KP_ERR_NOFUNC;
 	call->asked++;
 	call->ret = 0;
+	call->is_deferred = false;
 	kp_buf_clear(&call->answer);
 	struct kp_decoder in = kp_decoder(kp_buf_bytes(&request->body), call->arena);
 	call->interface->functions[index].dispatch(call->ops, call, &in);
@@ -76,6 +77,17 @@ kp_err kp_request_wait(struct kp_request *request, struct kp_decoder *ret_in)
 	return err;
 }
 
+kp_err kp_request_begin(struct kp_request *request, struct kp_request **ret)
+{
+	*ret = request;
+	return KP_OK;
+}
+
+kp_err kp_request_end(struct kp_request *request, struct kp_decoder *ret_in)
+{
+	return kp_request_wait(request, ret_in);
+}
+
 kp_err kp_request_async(struct kp_request *request, kp_on_answer on_answer, const void *context,
                         size_t context_size)
 {
@@ -98,7 +110,22 @@ kp_err kp_request_oneway(struct kp_request *request)
 
 struct kp_buf *kp_call_answer(struct kp_call *call)
 {
+	return call->is_unwanted || call->is_deferred ? NULL : kp_call_answer_late(call);
+}
+
+struct kp_buf *kp_call_answer_late(struct kp_call *call)
+{
 	return call->is_unwanted || call->ret ? NULL : &call->answer;
+}
+
+void kp_call_defer(struct kp_call *call)
+{
+	call->is_deferred = true;
+}
+
+void kp_call_done(struct kp_call *call)
+{
+	call->done++;
 }
 
 void kp_call_fail(struct kp_call *call, int code, const char *format, ...)

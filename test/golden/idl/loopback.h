@@ -13,7 +13,9 @@ struct kp_call {
 	const void *ops;
 	int ret;          // what kp_call_fail said
 	bool is_unwanted; // no answer is wanted
-	int asked;        // how many requests came
+	bool is_deferred;
+	int asked; // how many requests came
+	int done;  // how many deferred ones ended
 };
 
 struct kp_request {
