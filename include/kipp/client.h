@@ -62,12 +62,28 @@ struct kp_function_policy {
 	int timeout_ms;       // where the call's scope sets none; 0: the client's
 };
 
+// kp_balancer is how an endpoint is chosen among those that are well. A call whose scope has a key
+// or a hash (kp_call_set_key, kp_call_set_hash) goes by that whatever the balancer: by a hash to
+// the place that is its remainder, as TARS does, by a key along a consistent hash.
+enum kp_balancer {
+	KP_BALANCE_ROUND_ROBIN,     // in turn; by weight where the registry says so (-v 1)
+	KP_BALANCE_WEIGHTED,        // in turn, by weight, smoothly
+	KP_BALANCE_HASH,            // keys and hashes by remainder
+	KP_BALANCE_CONSISTENT_HASH, // keys and hashes by a ring with bounded load
+	KP_BALANCE_LEAST_LATENCY,   // the better of two drawn at random, by good answers a second
+};
+
 struct kp_proxy_options {
 	const struct kp_function_policy *policies; // copied
 	size_t policy_count;
 	int oneway_queue_max; // one-way calls that wait for one endpoint's connection; more are
 	                      // refused (OVERLOAD). 0: 10000, negative: none may wait, only what
 	                      // the kernel takes at once is sent
+	enum kp_balancer balancer;
+	int subset_size;        // of the endpoints, this client calls so many; 0: all
+	int slow_start_ms;      // a new endpoint gets its full share after so long; 0: at once
+	int isolated_share_max; // percent of the endpoints that may be left out because they are
+	                        // sick; 0: 50, negative: none
 };
 
 // kp_proxy_configure replaces a proxy's options, at any time and from any thread; calls under way

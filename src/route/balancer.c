@@ -15,7 +15,7 @@ static size_t take_turn(struct kp_table *table, const struct kp_pick_ask *ask,
 
 static bool is_fit_for_key(const struct kp_entry *entry)
 {
-	return entry->verdict <= KP_KEPT_SICK || entry->verdict == KP_DROPPED_SUBSET;
+	return entry->standing <= KP_KEPT_SICK || entry->standing == KP_DROPPED_SUBSET;
 }
 
 // pick_fit returns the nth of those that a key may lead to, or -1.

@@ -6,14 +6,14 @@ static double ms(int64_t ns)
 	return (double)ns / 1e6;
 }
 
-static void format_verdict(const struct kp_explain *what, const struct kp_entry *entry,
-                           struct kp_buf *out)
+static void format_standing(const struct kp_explain *what, const struct kp_entry *entry,
+                            struct kp_buf *out)
 {
 	const struct kp_evidence *evidence = entry->evidence;
 	int isolations = __atomic_load_n(&evidence->isolations, __ATOMIC_RELAXED);
 	int64_t wait_ns = kp_evidence_probe_at(evidence);
 	wait_ns = wait_ns == KP_TABLE_NEVER || wait_ns < what->now_ns ? 0 : wait_ns - what->now_ns;
-	switch (entry->verdict) {
+	switch (entry->standing) {
 	case KP_KEPT:
 		kp_buf_printf(out, "kept");
 		break;
@@ -32,7 +32,7 @@ static void format_verdict(const struct kp_explain *what, const struct kp_entry 
 	case KP_DROPPED_WEIGHT:
 		kp_buf_printf(out, "dropped by balancer: its weight is 0");
 		break;
-	case KP_VERDICT_COUNT:
+	case KP_STANDING_COUNT:
 		break;
 	}
 	int ease = kp_evidence_ease(evidence);
@@ -42,7 +42,7 @@ static void format_verdict(const struct kp_explain *what, const struct kp_entry 
 
 static bool is_kept(const struct kp_entry *entry)
 {
-	return entry->verdict == KP_KEPT || entry->verdict == KP_KEPT_SICK;
+	return entry->standing == KP_KEPT || entry->standing == KP_KEPT_SICK;
 }
 
 static void format_entry(const struct kp_explain *what, const struct kp_entry *entry,
@@ -55,7 +55,7 @@ static void format_entry(const struct kp_explain *what, const struct kp_entry *e
 	kp_buf_printf(out, " latency %.1f ms  good %u %%  ",
 	              __atomic_load_n(&entry->latency_us, __ATOMIC_RELAXED) / 1000.0,
 	              __atomic_load_n(&entry->goodput, __ATOMIC_RELAXED) * 100 / KP_GOODPUT_FULL);
-	format_verdict(what, entry, out);
+	format_standing(what, entry, out);
 	kp_buf_append_byte(out, '\n');
 }
 
@@ -63,9 +63,9 @@ static void format_entry(const struct kp_explain *what, const struct kp_entry *e
 static void format_steps(const struct kp_explain *what, struct kp_buf *out)
 {
 	const struct kp_table *table = what->table;
-	size_t counts[KP_VERDICT_COUNT] = {0};
+	size_t counts[KP_STANDING_COUNT] = {0};
 	for (size_t i = 0; i < table->entries.len; i++)
-		counts[table->entries.ptr[i]->verdict]++;
+		counts[table->entries.ptr[i]->standing]++;
 	size_t left = table->entries.len;
 	for (enum kp_step step = 0; step < KP_STEP_COUNT; step++) {
 		const char *note = "";

@@ -45,6 +45,18 @@ void kp_table_init(struct kp_table *table, const struct kp_table_options *option
 	kp_list_init(&table->gone);
 }
 
+void kp_table_configure(struct kp_table *table, const struct kp_balancer_ops *balancer,
+                        size_t subset_size, int64_t slow_start_ns, int isolated_share_max)
+{
+	table->options.balancer = balancer;
+	table->options.subset_size = subset_size;
+	table->options.slow_start_ns = slow_start_ns;
+	table->options.isolated_share_max = isolated_share_max;
+	table->wants_ring = table->wants_ring || balancer == &kp_balance_consistent;
+	kp_ring_fini(&table->ring); // weights may count now, or not any more
+	table->is_changed = true;
+}
+
 void kp_table_fini(struct kp_table *table)
 {
 	for (size_t i = 0; i < table->entries.len; i++)
@@ -202,7 +214,7 @@ static void step_health(struct kp_table *table)
 	for (size_t i = 0; i < count; i++) {
 		struct kp_entry *entry = table->entries.ptr[i];
 		bool is_sick = kp_evidence_is_sick(entry->evidence);
-		entry->verdict = is_sick ? KP_KEPT_SICK : KP_KEPT;
+		entry->standing = is_sick ? KP_KEPT_SICK : KP_KEPT;
 		if (is_sick)
 			table->scratch[sick++] = sickness(entry);
 	}
@@ -214,9 +226,9 @@ static void step_health(struct kp_table *table)
 	table->sick = 0;
 	for (size_t i = 0; i < count && table->sick < dropped; i++) {
 		struct kp_entry *entry = table->entries.ptr[i];
-		if (entry->verdict != KP_KEPT_SICK || sickness(entry) < threshold)
+		if (entry->standing != KP_KEPT_SICK || sickness(entry) < threshold)
 			continue;
-		entry->verdict = KP_DROPPED_SICK;
+		entry->standing = KP_DROPPED_SICK;
 		table->sick++;
 	}
 }
@@ -252,7 +264,7 @@ static bool has_weight(const struct kp_table *table)
 {
 	for (size_t i = 0; i < table->entries.len; i++)
 		if (table->entries.ptr[i]->weight > 0 &&
-		    table->entries.ptr[i]->verdict != KP_DROPPED_SICK)
+		    table->entries.ptr[i]->standing != KP_DROPPED_SICK)
 			return true;
 	return false;
 }
@@ -268,8 +280,8 @@ static void step_weight(struct kp_table *table, int64_t now_ns)
 		uint32_t weight = counts ? (uint32_t)entry->weight : WEIGHT_FULL;
 		uint32_t ease = (uint32_t)kp_evidence_ease(entry->evidence) >> EASE_SHIFT;
 		entry->width = weight * ease * ramp(table, entry, now_ns);
-		if (weight == 0 && entry->verdict != KP_DROPPED_SICK) {
-			entry->verdict = KP_DROPPED_WEIGHT;
+		if (weight == 0 && entry->standing != KP_DROPPED_SICK) {
+			entry->standing = KP_DROPPED_WEIGHT;
 			table->skipped++;
 		}
 	}
@@ -282,16 +294,16 @@ static void step_subset(struct kp_table *table)
 	if (size == 0)
 		return;
 	for (size_t i = 0; i < table->entries.len; i++)
-		if (table->entries.ptr[i]->verdict == KP_KEPT)
+		if (table->entries.ptr[i]->standing == KP_KEPT)
 			table->scratch[well++] = table->entries.ptr[i]->rank;
 	if (well <= size)
 		return;
 	uint64_t threshold = threshold_of(table->scratch, well, size);
 	for (size_t i = 0; i < table->entries.len; i++) {
 		struct kp_entry *entry = table->entries.ptr[i];
-		if (entry->verdict != KP_KEPT || entry->rank >= threshold)
+		if (entry->standing != KP_KEPT || entry->rank >= threshold)
 			continue;
-		entry->verdict = KP_DROPPED_SUBSET;
+		entry->standing = KP_DROPPED_SUBSET;
 		table->skipped++;
 	}
 }
@@ -302,9 +314,9 @@ static void lay_wheel(struct kp_table *table)
 	kp_wheel_begin(&table->wheel);
 	for (size_t i = 0; i < table->entries.len; i++) {
 		const struct kp_entry *entry = table->entries.ptr[i];
-		if (entry->verdict == KP_KEPT || entry->verdict == KP_KEPT_SICK)
+		if (entry->standing == KP_KEPT || entry->standing == KP_KEPT_SICK)
 			kp_wheel_add(&table->wheel, (uint32_t)i, entry->width);
-		if (entry->verdict <= KP_KEPT_SICK || entry->verdict == KP_DROPPED_SUBSET)
+		if (entry->standing <= KP_KEPT_SICK || entry->standing == KP_DROPPED_SUBSET)
 			table->fit_width += entry->width;
 	}
 	kp_wheel_end(&table->wheel, (uint32_t)(kp_dice_roll(&table->dice) >> 32));
@@ -366,15 +378,15 @@ static bool is_tried(const struct kp_pick_ask *ask, const struct kp_entry *entry
 }
 
 // preference orders those that are left when the balancer's choice was tried; 0: not at all.
-static int preference(enum kp_verdict verdict)
+static int preference(enum kp_standing standing)
 {
-	static const int preferences[KP_VERDICT_COUNT] = {
+	static const int preferences[KP_STANDING_COUNT] = {
 	        [KP_KEPT] = 3,
 	        [KP_DROPPED_SUBSET] = 2,
 	        [KP_KEPT_SICK] = 1,
 	        [KP_DROPPED_SICK] = 1,
 	};
-	return preferences[verdict];
+	return preferences[standing];
 }
 
 // find_untried looks for the best one that was not tried, from `index` on.
@@ -386,7 +398,7 @@ static struct kp_entry *find_untried(const struct kp_table *table, const struct 
 		if (index >= table->entries.len)
 			index = 0;
 		struct kp_entry *entry = table->entries.ptr[index];
-		if (preference(entry->verdict) > (best ? preference(best->verdict) : 0) &&
+		if (preference(entry->standing) > (best ? preference(best->standing) : 0) &&
 		    !is_tried(ask, entry))
 			best = entry;
 	}
@@ -433,10 +445,10 @@ struct kp_entry *kp_table_pick(struct kp_table *table, const struct kp_pick_ask 
 		entry = table->entries.ptr[index];
 		// A second try does not go where a first one would only go for want of better.
 		if (KP_UNLIKELY(ask->tried_count > 0) &&
-		    (is_tried(ask, entry) || entry->verdict != KP_KEPT))
+		    (is_tried(ask, entry) || entry->standing != KP_KEPT))
 			entry = find_untried(table, ask, index + 1);
 	}
-	if (entry && entry->verdict == KP_KEPT_SICK)
+	if (entry && entry->standing == KP_KEPT_SICK)
 		why = KP_CHOSEN_FALLBACK;
 	if (ask->why != KP_CHOSEN_TURN)
 		why = ask->why;

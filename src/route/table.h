@@ -29,13 +29,13 @@ enum kp_step {
 const char *kp_step_name(enum kp_step step);
 
 // What the steps made of an endpoint.
-enum kp_verdict {
+enum kp_standing {
 	KP_KEPT,
 	KP_KEPT_SICK,      // by health, for too many are sick
 	KP_DROPPED_SICK,   // by health
 	KP_DROPPED_SUBSET, // by the subset
 	KP_DROPPED_WEIGHT, // by the balancer: its weight is 0
-	KP_VERDICT_COUNT,
+	KP_STANDING_COUNT,
 };
 
 // kp_entry is an endpoint in a table. It stays where it is in memory until it is removed and its
@@ -48,7 +48,7 @@ struct kp_entry {
 	int64_t sampled_ns;  // when one ended
 	uint32_t width;      // its share of turns, among the widths of those kept
 	uint32_t id;         // in this table, never used again
-	enum kp_verdict verdict;
+	enum kp_standing standing;
 	const char *name;             // borrowed: "tcp:host:port"; NULL once removed
 	void *arg;                    // the owner's; NULL once removed
 	struct kp_evidence *evidence; // borrowed; NULL once removed
@@ -58,6 +58,7 @@ struct kp_entry {
 	int64_t fresh_ns;             // when it came; 0: it was there from the start
 	int weight;                   // 0..100
 	bool is_weighed;              // its weight counts
+	uint32_t mark;                // the owner's
 };
 
 enum {
@@ -156,6 +157,10 @@ void kp_table_remove(struct kp_table *table, struct kp_entry *entry);
 // kp_table_set_weight changes a weight, as in kp_entry_options.
 void kp_table_set_weight(struct kp_table *table, struct kp_entry *entry, int weight,
                          bool is_weighed);
+
+// kp_table_configure changes how a table chooses.
+void kp_table_configure(struct kp_table *table, const struct kp_balancer_ops *balancer,
+                        size_t subset_size, int64_t slow_start_ns, int isolated_share_max);
 
 // kp_table_want_ring has the next refresh prepare for calls with a key.
 static inline void kp_table_want_ring(struct kp_table *table)

@@ -91,13 +91,14 @@ void kp_call_set_priority(struct kp_call *call, int priority)
 void kp_call_set_hash(struct kp_call *call, uint32_t hash)
 {
 	call->out.options.has_hash = true;
+	call->out.options.is_key = false;
 	call->out.hash = hash;
 }
 
 void kp_call_set_key(struct kp_call *call, struct kp_str key)
 {
 	kp_call_set_hash(call, (uint32_t)kp_hash(key.ptr, key.len, 0));
-	call->out.options.has_hash = key.len > 0;
+	call->out.options.has_hash = call->out.options.is_key = key.len > 0;
 }
 
 kp_err kp_call_set_context(struct kp_call *call, struct kp_str key, struct kp_str value)

@@ -42,6 +42,7 @@ struct kp_call_in {
 	void *face_arg;             // the face's
 	struct kp_buf body;         // owned; the answer's body of a call with a face
 	int64_t begun_ns;           // the batch's time when it came
+	int64_t service_ns;         // that it kept a thread of a pool; 0: none
 	int holders;                // who still has a call that left its loop
 	bool is_deferred;
 	bool is_counted;         // among the calls in progress
@@ -58,7 +59,7 @@ struct kp_call_options {
 	int8_t priority; // and 1; it was set, or came with the request
 	bool is_retry; // the request is somebody's second try: what is done for it is not repeated
 	bool has_hash;
-	bool unused;
+	bool is_key; // the hash is one of a key
 };
 
 // kp_call_options_word is 0 when nothing is said.

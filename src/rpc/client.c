@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/try.h"
 #include "os/clock.h"
+#include "os/rand.h"
 
 enum {
 	TIMEOUT_DEFAULT_MS = 3000,
@@ -29,7 +30,9 @@ static void proxy_free(struct kp_proxy *proxy)
 static kp_err add_target(struct kp_proxy *proxy, const struct kp_endpoint *endpoint)
 {
 	struct target target = {.port = endpoint->port,
-	                        .is_udp = endpoint->protocol == KP_PROTOCOL_UDP};
+	                        .is_udp = endpoint->protocol == KP_PROTOCOL_UDP,
+	                        .weight = endpoint->weight,
+	                        .is_weighed = endpoint->weight_type == 1};
 	if (endpoint->protocol == KP_PROTOCOL_SSL)
 		return kp_why_set(&proxy->why, KP_ERR_UNSUPPORTED, "'%s': this build has no TLS",
 		                  proxy->text);
@@ -144,6 +147,9 @@ static void client_loop_free(struct client_loop *loop)
 	due_table_fini(&loop->dues);
 	kp_pairs_fini(&loop->travel);
 	kp_vec_fini(&loop->routes);
+	kp_map_fini(&loop->peers);
+	kp_free(loop->decisions);
+	pthread_mutex_destroy(&loop->lock);
 	inflight_fini(&loop->inflight);
 	kp_io_fini(&loop->io);
 	if (loop->is_private)
@@ -171,23 +177,26 @@ static kp_err client_loop_new(struct kp_client *client, struct client_loop **ret
 		return KP_ERR_NOMEM;
 	loop->client = client;
 	loop->loop = kp_loop_current();
-	kp_err err = KP_OK;
-	if (!loop->loop) {
+	loop->decisions = kp_new(struct kp_decisions);
+	kp_err err = loop->decisions ? KP_OK : KP_ERR_NOMEM;
+	if (err == KP_OK && !loop->loop) {
 		loop->is_private = true;
 		err = kp_loop_new(&loop->loop);
 		if (err == KP_OK)
 			kp_loop_set_private(loop->loop);
-	} else if (kp_loop_is_private(loop->loop)) {
+	} else if (err == KP_OK && kp_loop_is_private(loop->loop)) {
 		err = KP_ERR_STATE; // it belongs to another client
 	}
 	if (err != KP_OK) {
+		kp_free(loop->decisions);
 		kp_free(loop);
 		return err;
 	}
 	kp_io_init(&loop->io, loop->loop);
 	due_table_init(&loop->dues, loop->loop);
 	kp_budget_init(&loop->budget, client->retry_percent, kp_clock_ns());
-	kp_list_init(&loop->peers);
+	loop->dice.state = kp_rand_u64();
+	pthread_mutex_init(&loop->lock, NULL);
 	kp_list_init(&loop->conns);
 	kp_list_init(&loop->free_requests);
 	kp_list_init(&loop->finished);
@@ -281,6 +290,7 @@ kp_err kp_client_open(const struct kp_client_options *options, struct kp_client 
 	pthread_mutex_init(&client->lock, NULL);
 	pthread_cond_init(&client->farewell, NULL);
 	kp_list_init(&client->loops);
+	client->id = kp_rand_u64();
 	client_set_timeouts(client, options->timeout_ms, options->connect_timeout_ms);
 	client->refresh_ns = or_default(options->refresh_interval_ms, REFRESH_DEFAULT_MS) *
 	                     (int64_t)KP_NS_PER_MS;
@@ -378,6 +388,7 @@ void kp_client_close(struct kp_client *client)
 		proxy_free(client->proxies.ptr[i]);
 	kp_vec_fini(&client->proxies);
 	kp_map_fini(&client->proxies_by_text);
+	kp_map_fini(&client->records);
 	pthread_cond_destroy(&client->farewell);
 	pthread_mutex_destroy(&client->lock);
 	kp_pairs_fini(&client->hello);

@@ -12,7 +12,7 @@
 #include "os/resolve.h"
 #include "os/thread.h"
 #include "os/wait.h"
-#include "route/pick.h"
+#include "route/table.h"
 #include "rpc/call_internal.h"
 #include "rpc/conn.h"
 #include "rpc/inflight.h"
@@ -24,12 +24,15 @@ struct target {
 	char host[256];
 	int port;
 	bool is_udp;
+	bool is_weighed; // its weight counts; no part of what it is
+	int weight;      // below 0: unset; nor is this
 };
 
-static inline bool target_equal(const struct target *a, const struct target *b)
-{
-	return a->port == b->port && a->is_udp == b->is_udp && strcmp(a->host, b->host) == 0;
-}
+enum {
+	KP_TARGET_NAME_MAX = 280,
+};
+// target_name writes "tcp:host:port". Source: contract C.1.
+void target_name(const struct target *target, char name[KP_TARGET_NAME_MAX]);
 
 struct kp_proxy {
 	struct kp_client *client;
@@ -46,7 +49,9 @@ struct kp_proxy {
 };
 
 struct kp_client {
-	char *set;               // owned or NULL
+	char *set;   // owned or NULL
+	uint64_t id; // random; decides which subset of a large service it calls
+	struct kp_evidence_pool pool;
 	struct kp_pairs hello;   // the status of what opens a connection
 	int retry_percent;       // 0: no budget
 	uint64_t pushes_dropped; // atomic
@@ -54,7 +59,8 @@ struct kp_client {
 	int connect_timeout_ms;  // atomic
 	int64_t refresh_ns;
 	size_t frame_size_max;
-	pthread_mutex_t lock; // of what follows
+	pthread_mutex_t lock;  // of what follows
+	struct kp_map records; // of endpoints, by name
 	struct kp_map proxies_by_text;
 	KP_VEC(struct kp_proxy *) proxies; // owned
 	struct kp_list loops;              // client_loop
@@ -88,7 +94,12 @@ struct client_loop {
 	bool is_ending;
 	struct kp_io io;
 	KP_VEC(struct route *) routes; // owned; by the proxy's index, NULL: not used here
-	struct kp_list peers;
+	// Changes of the routes and of their tables take the lock, for those who explain them from
+	// other threads.
+	pthread_mutex_t lock;
+	struct kp_decisions *decisions; // owned
+	struct kp_dice dice;
+	struct kp_map peers; // by name
 	struct kp_list conns;
 	struct inflight inflight;
 	struct due_table dues;   // of requests
@@ -105,10 +116,16 @@ struct client_loop {
 	int64_t ran_ns;             // when a private loop last ran
 };
 
+// record is one endpoint as all loops of the client know it.
+struct record {
+	struct kp_evidence evidence;
+	int peers;
+	char name[KP_TARGET_NAME_MAX];
+};
+
 // peer is one endpoint as this loop knows it, shared by all routes that lead there.
 struct peer {
-	struct kp_health health;
-	struct kp_link link; // in the loop's peers
+	struct record *record; // referenced
 	struct client_loop *loop;
 	struct target target;
 	int routes;               // that lead here; 0: going
@@ -143,9 +160,10 @@ struct client_conn {
 struct route {
 	struct client_loop *loop;
 	struct kp_proxy *proxy;
-	KP_VEC(struct kp_health *) healths; // of the peers
-	size_t cursor;
-	struct kp_list waiting; // requests that wait for the look-up
+	struct kp_table table;                 // of the peers
+	const struct route_settings *settings; // that it was configured with
+	uint32_t lists;                        // that were taken
+	struct kp_list waiting;                // requests that wait for the look-up
 	bool is_looking_up;
 	bool is_stale;        // an endpoint broke: look again soon
 	int64_t looked_up_ns; // when the last look-up ended; 0: never
@@ -164,6 +182,28 @@ void route_free(struct route *route);
 // route_want makes sure that a look-up is under way if one is due. Returns whether there are peers
 // to be called now.
 bool route_want(struct route *route, int64_t now_ns);
+
+// record.c
+// record_ref finds or makes the record of an endpoint. NULL: out of memory.
+struct record *record_ref(struct kp_client *client, const struct target *target);
+void record_unref(struct kp_client *client, struct record *record);
+
+// route.c
+void route_table_init(struct route *route);
+bool route_leads_to(const struct route *route, const struct peer *peer);
+// route_pick chooses the next endpoint for a request, which is in flight there until route_end.
+// NULL: there is none that was not tried, or it was sent often enough.
+struct peer *route_pick(struct kp_request *request);
+void route_note_end(struct kp_request *request, enum kp_outcome outcome);
+// route_end says how an attempt ended, if one is under way.
+static inline void route_end(struct kp_request *request, enum kp_outcome outcome)
+{
+	if (request->entry)
+		route_note_end(request, outcome);
+}
+enum kp_outcome outcome_of_ret(int32_t ret);
+// peer_on_fault notes against an endpoint what is its own fault.
+void peer_on_fault(struct peer *peer, enum kp_outcome outcome);
 
 // peer.c
 struct client_conn *peer_conn(struct peer *peer);

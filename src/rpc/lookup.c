@@ -5,7 +5,6 @@
 #include "base/try.h"
 #include "interfaces/registry.h"
 #include "os/clock.h"
-#include "os/rand.h"
 
 #include <stdio.h>
 
@@ -14,46 +13,62 @@ static const int64_t unknown_ns =
 static const int64_t retry_ns =
         500 * (int64_t)KP_NS_PER_MS; // between look-ups, when one is wanted badly
 
+// set_err keeps how the last look-up ended, which an explanation may be reading.
+static void set_err(struct route *route, kp_err err, const char *text)
+{
+	pthread_mutex_lock(&route->loop->lock);
+	route->err = err;
+	kp_why_set(&route->why, err, "%s", text);
+	pthread_mutex_unlock(&route->loop->lock);
+}
+
 static bool is_fixed(const struct route *route)
 {
 	return route->proxy->targets.len > 0;
 }
 
-static bool has_health(const struct route *route, const struct kp_health *health)
+// add_peer makes a route lead to an endpoint. `fresh_ns`: since when there is one; 0: always.
+static kp_err add_peer(struct route *route, const struct target *target, int64_t fresh_ns)
 {
-	for (size_t i = 0; i < route->healths.len; i++)
-		if (route->healths.ptr[i] == health)
-			return true;
-	return false;
-}
-
-// add_peer makes a route lead to an endpoint.
-static kp_err add_peer(struct route *route, const struct target *target)
-{
-	struct peer *peer = peer_find(route->loop, target);
+	struct client_loop *loop = route->loop;
+	struct peer *peer = peer_find(loop, target);
 	if (!peer)
 		return KP_ERR_NOMEM;
-	if (has_health(route, &peer->health))
-		return KP_OK;
-	peer->routes++;
-	kp_err err = kp_vec_push(&route->healths, &peer->health);
+	struct kp_entry *entry = kp_table_find(&route->table, peer->record->name);
+	kp_err err = KP_OK;
+	pthread_mutex_lock(&loop->lock);
+	if (entry)
+		kp_table_set_weight(&route->table, entry, target->weight, target->is_weighed);
+	else
+		err = kp_table_add(&route->table, &(struct kp_entry_options){
+		                                          .name = peer->record->name,
+		                                          .evidence = &peer->record->evidence,
+		                                          .arg = peer,
+		                                          .weight = target->weight,
+		                                          .is_weighed = target->is_weighed,
+		                                          .fresh_ns = fresh_ns,
+		                                  });
+	pthread_mutex_unlock(&loop->lock);
+	peer->routes += !entry;
 	if (err != KP_OK)
 		peer_leave(peer);
 	return err;
 }
 
+static void remove_entry(struct route *route, struct kp_entry *entry)
+{
+	struct peer *peer = entry->arg;
+	pthread_mutex_lock(&route->loop->lock);
+	kp_table_remove(&route->table, entry);
+	pthread_mutex_unlock(&route->loop->lock);
+	peer_leave(peer);
+}
+
 static kp_err add_fixed(struct route *route)
 {
 	for (size_t i = 0; i < route->proxy->targets.len; i++)
-		KP_TRY(add_peer(route, &route->proxy->targets.ptr[i]));
+		KP_TRY(add_peer(route, &route->proxy->targets.ptr[i], 0));
 	return KP_OK;
-}
-
-static void remove_all(struct route *route)
-{
-	for (size_t i = 0; i < route->healths.len; i++)
-		peer_leave(KP_CONTAINER(route->healths.ptr[i], struct peer, health));
-	route->healths.len = 0;
 }
 
 static struct route *route_new(struct client_loop *loop, struct kp_proxy *proxy)
@@ -63,10 +78,8 @@ static struct route *route_new(struct client_loop *loop, struct kp_proxy *proxy)
 		return NULL;
 	route->loop = loop;
 	route->proxy = proxy;
-	// Clients start their rounds at different places, or short-lived ones would all ask the
-	// first.
-	route->cursor = kp_rand_u64();
 	kp_list_init(&route->waiting);
+	route_table_init(route);
 	if (add_fixed(route) != KP_OK) {
 		route_free(route);
 		return NULL;
@@ -78,24 +91,43 @@ void route_free(struct route *route)
 {
 	if (!route)
 		return;
-	remove_all(route);
-	kp_vec_fini(&route->healths);
+	while (route->table.entries.len > 0)
+		remove_entry(route, route->table.entries.ptr[route->table.entries.len - 1]);
+	kp_table_fini(&route->table);
 	kp_free(route);
+}
+
+static kp_err make_room(struct client_loop *loop, size_t index)
+{
+	kp_err err = KP_OK;
+	pthread_mutex_lock(&loop->lock);
+	while (err == KP_OK && loop->routes.len <= index)
+		err = kp_vec_push(&loop->routes, NULL);
+	pthread_mutex_unlock(&loop->lock);
+	return err;
+}
+
+static struct route *add_route(struct client_loop *loop, struct kp_proxy *proxy)
+{
+	struct route *route =
+	        make_room(loop, proxy->index) == KP_OK ? route_new(loop, proxy) : NULL;
+	if (!route)
+		return NULL;
+	pthread_mutex_lock(&loop->lock);
+	loop->routes.ptr[proxy->index] = route;
+	pthread_mutex_unlock(&loop->lock);
+	return route;
 }
 
 struct route *client_route(struct client_loop *loop, struct kp_proxy *proxy, kp_err *ret_err)
 {
-	while (loop->routes.len <= proxy->index)
-		if (kp_vec_push(&loop->routes, NULL) != KP_OK) {
-			*ret_err = KP_ERR_NOMEM;
-			return NULL;
-		}
-	struct route **slot = &loop->routes.ptr[proxy->index];
-	if (!*slot)
-		*slot = route_new(loop, proxy);
-	if (!*slot)
+	struct route *route =
+	        proxy->index < loop->routes.len ? loop->routes.ptr[proxy->index] : NULL;
+	if (KP_UNLIKELY(!route))
+		route = add_route(loop, proxy);
+	if (KP_UNLIKELY(!route))
 		*ret_err = KP_ERR_NOMEM;
-	return *slot;
+	return route;
 }
 
 // --- looking up
@@ -103,44 +135,38 @@ struct route *client_route(struct client_loop *loop, struct kp_proxy *proxy, kp_
 // target_of leaves out what cannot be called from here: TLS, and hosts too long to be any.
 static bool target_of(const struct tars_EndpointF *found, struct target *ret)
 {
-	*ret = (struct target){.port = found->port, .is_udp = found->istcp == KP_PROTOCOL_UDP};
+	*ret = (struct target){.port = found->port,
+	                       .is_udp = found->istcp == KP_PROTOCOL_UDP,
+	                       .weight = found->weight,
+	                       .is_weighed = found->weightType == 1};
 	if (found->host.len >= sizeof(ret->host) || found->istcp == KP_PROTOCOL_SSL)
 		return false;
 	memcpy(ret->host, found->host.ptr, found->host.len);
 	return true;
 }
 
-static bool is_listed(const struct kp_health *health, const struct tars_EndpointF_list *list)
-{
-	const struct target *target = &KP_CONTAINER(health, struct peer, health)->target;
-	for (size_t i = 0; i < list->len; i++) {
-		struct target listed;
-		if (target_of(&list->ptr[i], &listed) && target_equal(&listed, target))
-			return true;
-	}
-	return false;
-}
-
 // take_list makes the route lead to exactly what was listed; what stays keeps its connection and
-// its health.
+// its averages. What comes later than the first list is fresh.
 static kp_err take_list(struct route *route, const struct tars_EndpointF_list *list)
 {
+	int64_t fresh_ns = route->table.entries.len > 0 ? kp_clock_ns() : 0;
+	uint32_t mark = ++route->lists;
 	for (size_t i = 0; i < list->len; i++) {
 		struct target target;
-		if (target_of(&list->ptr[i], &target))
-			KP_TRY(add_peer(route, &target));
-	}
-	for (size_t i = route->healths.len; i-- > 0;) {
-		struct kp_health *health = route->healths.ptr[i];
-		if (is_listed(health, list))
+		char name[KP_TARGET_NAME_MAX];
+		if (!target_of(&list->ptr[i], &target))
 			continue;
-		kp_vec_remove(&route->healths, i);
-		peer_leave(KP_CONTAINER(health, struct peer, health));
+		KP_TRY(add_peer(route, &target, fresh_ns));
+		target_name(&target, name);
+		kp_table_find(&route->table, name)->mark = mark;
 	}
+	for (size_t i = route->table.entries.len; i-- > 0;)
+		if (route->table.entries.ptr[i]->mark != mark)
+			remove_entry(route, route->table.entries.ptr[i]);
 	return KP_OK;
 }
 
-static kp_err ask_registry(struct route *route, struct kp_call *call)
+static kp_err ask_registry(struct route *route, struct kp_call *call, struct kp_why *why)
 {
 	struct kp_client *client = route->loop->client;
 	struct tars_QueryF *registry = (struct tars_QueryF *)client_registry(client);
@@ -153,14 +179,13 @@ static kp_err ask_registry(struct route *route, struct kp_call *call)
 	                         : tars_QueryF_findObjectByIdInSameGroup(registry, call, object,
 	                                                                 &active, &inactive, &ret);
 	if (err != KP_OK)
-		return kp_why_set(&route->why, err, "the registry cannot be asked for %s: %.*s",
+		return kp_why_set(why, err, "the registry cannot be asked for %s: %.*s",
 		                  route->proxy->object, KP_STR_ARG(kp_call_reason(call)));
 	if (ret != 0)
-		return kp_why_set(&route->why, KP_ERR_NOENDPOINT,
-		                  "the registry refuses to look up %s (%d)", route->proxy->object,
-		                  ret);
+		return kp_why_set(why, KP_ERR_NOENDPOINT, "the registry refuses to look up %s (%d)",
+		                  route->proxy->object, ret);
 	if (active.len == 0)
-		return kp_why_set(&route->why, KP_ERR_NOENDPOINT,
+		return kp_why_set(why, KP_ERR_NOENDPOINT,
 		                  inactive.len ? "no instance of %s is active"
 		                               : "the registry knows no %s",
 		                  route->proxy->object);
@@ -175,7 +200,7 @@ static void release_waiting(struct route *route)
 		kp_list_push(&waiting, link);
 	for (struct kp_link *link; (link = kp_list_pop(&waiting)) != NULL;) {
 		struct kp_request *request = KP_CONTAINER(link, struct kp_request, link);
-		if (route->healths.len > 0 && !route->loop->is_ending)
+		if (route->table.entries.len > 0 && !route->loop->is_ending)
 			request_send(request);
 		else
 			request_fail(request, route->err == KP_OK ? KP_ERR_CANCELLED : route->err,
@@ -189,11 +214,12 @@ static void look_up(void *arg)
 {
 	struct route *route = arg;
 	struct kp_call *call = NULL;
+	struct kp_why why = {""};
 	kp_err err = kp_call_open(route->loop->client, &call);
 	if (err == KP_OK)
-		err = ask_registry(route, call);
+		err = ask_registry(route, call, &why);
 	kp_call_close(call);
-	route->err = err;
+	set_err(route, err, why.text);
 	route->looked_up_ns = kp_clock_ns();
 	route->is_looking_up = false;
 	release_waiting(route);
@@ -208,7 +234,7 @@ static void start_look_up(struct route *route)
 	route->is_looking_up = kp_loop_spawn(route->loop->loop, look_up, route) == KP_OK;
 	route->loop->waits += route->is_looking_up;
 	if (!route->is_looking_up)
-		route->err = kp_why_set(&route->why, KP_ERR_NOMEM, "out of memory");
+		set_err(route, KP_ERR_NOMEM, "out of memory");
 }
 
 static bool is_due(const struct route *route, int64_t now_ns)
@@ -216,7 +242,7 @@ static bool is_due(const struct route *route, int64_t now_ns)
 	if (route->looked_up_ns == 0)
 		return true;
 	int64_t age_ns = now_ns - route->looked_up_ns;
-	if (route->healths.len == 0)
+	if (route->table.entries.len == 0)
 		return age_ns >= unknown_ns;
 	bool is_wanted = route->is_stale || route->err != KP_OK;
 	return age_ns >= (is_wanted ? retry_ns : route->loop->client->refresh_ns);
@@ -227,12 +253,14 @@ bool route_want(struct route *route, int64_t now_ns)
 	if (is_fixed(route))
 		return true;
 	if (!client_registry(route->loop->client)) {
-		route->err = kp_why_set(&route->why, KP_ERR_NOENDPOINT,
-		                        "%s has no endpoint and there is no locator to ask",
-		                        route->proxy->object);
+		struct kp_why why;
+		kp_why_set(&why, KP_ERR_NOENDPOINT,
+		           "%s has no endpoint and there is no locator to ask",
+		           route->proxy->object);
+		set_err(route, KP_ERR_NOENDPOINT, why.text);
 		return false;
 	}
 	if (!route->is_looking_up && is_due(route, now_ns))
 		start_look_up(route);
-	return route->healths.len > 0;
+	return route->table.entries.len > 0;
 }

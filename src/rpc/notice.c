@@ -51,14 +51,6 @@ struct delivery {
 	struct kp_block *block;
 };
 
-static bool leads_to(const struct route *route, const struct peer *peer)
-{
-	for (size_t i = 0; i < route->healths.len; i++)
-		if (route->healths.ptr[i] == &peer->health)
-			return true;
-	return false;
-}
-
 // next_listener finds the next proxy that wants to hear of the peer; a callback may have changed
 // what there is.
 static const struct kp_proxy *next_listener(const struct delivery *delivery, size_t *cursor)
@@ -66,7 +58,7 @@ static const struct kp_proxy *next_listener(const struct delivery *delivery, siz
 	const struct client_loop *loop = delivery->loop;
 	while (*cursor < loop->routes.len) {
 		const struct route *route = loop->routes.ptr[(*cursor)++];
-		if (route && route->proxy->on_push && leads_to(route, delivery->peer))
+		if (route && route->proxy->on_push && route_leads_to(route, delivery->peer))
 			return route->proxy;
 	}
 	return NULL;

@@ -8,18 +8,23 @@ static const size_t client_backlog_max = (size_t)256 << 20;
 
 struct peer *peer_find(struct client_loop *loop, const struct target *target)
 {
-	KP_LIST_EACH (&loop->peers, link, following) {
-		struct peer *peer = KP_CONTAINER(link, struct peer, link);
-		if (target_equal(&peer->target, target))
-			return peer;
-	}
-	struct peer *peer = kp_new(struct peer);
+	char name[KP_TARGET_NAME_MAX];
+	target_name(target, name);
+	struct peer *peer = kp_map_get(&loop->peers, kp_str(name));
+	if (peer)
+		return peer;
+	peer = kp_new(struct peer);
 	if (!peer)
 		return NULL;
 	peer->loop = loop;
 	peer->target = *target;
-	kp_list_push(&loop->peers, &peer->link);
-	return peer;
+	peer->record = record_ref(loop->client, target);
+	if (peer->record && kp_map_set(&loop->peers, kp_str(name), peer) == KP_OK)
+		return peer;
+	if (peer->record)
+		record_unref(loop->client, peer->record);
+	kp_free(peer);
+	return NULL;
 }
 
 // retire lets a connection finish its requests and then hang up.
@@ -31,26 +36,14 @@ static void retire(struct client_conn *conn)
 	client_conn_settle(conn);
 }
 
-// forget_tried keeps a later peer at the same address in memory from looking tried already.
-static void forget_tried(const struct peer *peer)
-{
-	const struct inflight *inflight = &peer->loop->inflight;
-	for (size_t i = 0; i < inflight->cap; i++) {
-		struct kp_request *request = inflight->slots[i];
-		for (size_t t = 0; request && t < request->attempts; t++)
-			if (request->tried[t] == &peer->health)
-				request->tried[t] = NULL;
-	}
-}
-
 void peer_leave(struct peer *peer)
 {
 	if (--peer->routes > 0)
 		return;
 	if (peer->conn)
 		retire(peer->conn);
-	forget_tried(peer);
-	kp_list_remove(&peer->link);
+	kp_map_remove(&peer->loop->peers, kp_str(peer->record->name));
+	record_unref(peer->loop->client, peer->record);
 	kp_free(peer);
 }
 
@@ -69,8 +62,8 @@ static void say_hello(struct client_conn *conn)
 {
 	struct kp_link *first = kp_list_first(&conn->requests);
 	if (first && !conn->conn.is_udp)
-		client_say_hello(conn, KP_CONTAINER(first, struct kp_request, link)
-		                               ->route->proxy->name);
+		client_say_hello(conn,
+		                 KP_CONTAINER(first, struct kp_request, link)->route->proxy->name);
 }
 
 static void on_open(struct kp_conn *base)
@@ -99,8 +92,9 @@ static void on_frame(struct kp_conn *base, struct kp_bytes bytes, struct kp_bloc
 		kp_conn_close(base, KP_CLOSE_BAD_FRAME);
 		return;
 	}
-	if (conn->peer)
-		kp_health_on_answer(&conn->peer->health);
+	if (KP_LIKELY(conn->peer != NULL))
+		kp_evidence_note(&conn->peer->record->evidence, outcome_of_ret(packet.ret),
+		                 kp_loop_now(conn->loop->loop), &conn->loop->dice);
 	if (KP_UNLIKELY(packet.request_id == 0 || packet.request_id == KP_HELLO_ID)) {
 		if (is_notice(&packet))
 			retire(conn);
@@ -112,26 +106,11 @@ static void on_frame(struct kp_conn *base, struct kp_bytes bytes, struct kp_bloc
 	client_conn_settle(conn);
 }
 
-static void mark_stale(struct client_loop *loop, const struct peer *peer)
-{
-	for (size_t i = 0; i < loop->routes.len; i++) {
-		struct route *route = loop->routes.ptr[i];
-		for (size_t p = 0; route && p < route->healths.len; p++)
-			if (route->healths.ptr[p] == &peer->health)
-				route->is_stale = true;
-	}
-}
-
 void peer_on_silence(struct peer *peer, bool is_silent)
 {
-	int64_t now_ns = kp_clock_ns();
 	// A lost datagram is no sign of an illness.
-	if (!is_silent || peer->target.is_udp)
-		kp_health_on_timeout(&peer->health, now_ns);
-	else
-		kp_health_on_broken(&peer->health, now_ns);
-	if (kp_health_is_isolated(&peer->health))
-		mark_stale(peer->loop, peer);
+	peer_on_fault(peer,
+	              is_silent && !peer->target.is_udp ? KP_OUTCOME_BROKEN : KP_OUTCOME_LATE);
 }
 
 static bool is_fault(const struct client_conn *conn, enum kp_close_reason reason)
@@ -150,10 +129,8 @@ static void on_close(struct kp_conn *base, enum kp_close_reason reason)
 	struct peer *peer = conn->peer;
 	if (peer && peer->conn == conn)
 		peer->conn = NULL;
-	if (peer && is_fault(conn, reason)) {
-		kp_health_on_broken(&peer->health, kp_loop_now(loop->loop));
-		mark_stale(loop, peer);
-	}
+	if (peer && is_fault(conn, reason))
+		peer_on_fault(peer, KP_OUTCOME_BROKEN);
 	conn->peer = NULL;
 	kp_loop_defer(loop->loop, &conn->reap);
 	for (struct kp_link *link; (link = kp_list_pop(&conn->requests)) != NULL;)

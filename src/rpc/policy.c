@@ -12,17 +12,21 @@ enum {
 	ONEWAY_QUEUE_DEFAULT = 10000,
 	SETTINGS_MAX = 1000, // of one proxy, old ones included
 	POLICIES_MAX = 4096,
+	SHARE_DEFAULT = 50, // percent that may be isolated
 };
 
 struct settings {
 	struct settings *older; // owned
 	int serial;
 	int oneway_queue_max; // negative: there is no queue
+	struct route_settings route;
 	size_t count;
 	struct policy *policies; // owned, with the texts of their names
 };
 
 const struct policy policy_default = {.retries_max = 1};
+
+static const struct route_settings route_default = {.isolated_share_max = SHARE_DEFAULT};
 
 static void free_settings(struct settings *settings)
 {
@@ -68,9 +72,22 @@ int policy_oneway_max(const struct kp_proxy *proxy)
 	return settings ? settings->oneway_queue_max : ONEWAY_QUEUE_DEFAULT;
 }
 
+const struct route_settings *policy_route(const struct kp_proxy *proxy)
+{
+	const struct settings *settings = settings_of(proxy);
+	return KP_LIKELY(!settings) ? &route_default : &settings->route;
+}
+
+static bool is_valid_route(const struct kp_proxy_options *options)
+{
+	return (unsigned)options->balancer <= KP_BALANCE_LEAST_LATENCY &&
+	       options->subset_size >= 0 && options->slow_start_ms >= 0 &&
+	       options->isolated_share_max <= 100;
+}
+
 static bool is_valid(const struct kp_proxy_options *options)
 {
-	if (options->policy_count > POLICIES_MAX)
+	if (options->policy_count > POLICIES_MAX || !is_valid_route(options))
 		return false;
 	for (size_t i = 0; i < options->policy_count; i++) {
 		const struct kp_function_policy *policy = &options->policies[i];
@@ -105,6 +122,15 @@ static struct settings *settings_new(const struct kp_proxy_options *options)
 		return NULL;
 	int max = options->oneway_queue_max;
 	settings->oneway_queue_max = max == 0 ? ONEWAY_QUEUE_DEFAULT : max;
+	int share = options->isolated_share_max;
+	settings->route = (struct route_settings){
+	        .balancer = options->balancer,
+	        .subset_size = (size_t)options->subset_size,
+	        .slow_start_ns = options->slow_start_ms * (int64_t)KP_NS_PER_MS,
+	        .isolated_share_max = share == 0  ? SHARE_DEFAULT
+	                              : share < 0 ? 0
+	                                          : share,
+	};
 	kp_err err = KP_OK;
 	if (options->policy_count > 0) {
 		settings->policies = kp_alloc_zero(options->policy_count, sizeof(struct policy));

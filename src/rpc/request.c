@@ -31,6 +31,8 @@ void request_init(struct kp_request *request, struct route *route, enum request_
 	request->is_bounded = request->tells_deadline = false;
 	request->priority = KP_PRIORITY_DEFAULT;
 	request->conn = NULL;
+	request->entry = NULL;
+	request->key_kind = KP_KEY_NONE;
 	request->attempts = 0;
 	request->retries = 0;
 	request->policy = &policy_default;
@@ -59,6 +61,7 @@ static void give_id(struct kp_request *request)
 void request_give(struct kp_request *request)
 {
 	give_id(request);
+	route_end(request, KP_OUTCOME_GONE);
 	struct client_loop *loop = request->loop;
 	if (loop->free_request_count >= FREE_REQUESTS_MAX) {
 		free_request(request);
@@ -96,6 +99,7 @@ static void detach(struct kp_request *request)
 	if (KP_UNLIKELY(request->other != NULL))
 		request_hedge_drop(request);
 	give_id(request);
+	route_end(request, KP_OUTCOME_GONE);
 	request->is_done = true;
 }
 
@@ -247,6 +251,7 @@ void request_answered(struct client_loop *loop, struct client_conn *conn,
 	if (KP_UNLIKELY(!request || request->conn != conn))
 		return; // late, or never asked for
 	kp_err err = err_of_ret(packet->ret);
+	route_end(request, outcome_of_ret(packet->ret));
 	if (KP_UNLIKELY(request->kind >= REQUEST_PROBE)) {
 		if (request->kind == REQUEST_PROBE || err == KP_ERR_OVERLOAD) {
 			request_finish(request, KP_OK); // of a probe any answer is a good one
@@ -268,12 +273,13 @@ void request_answered(struct client_loop *loop, struct client_conn *conn,
 
 // blame tells the endpoint's health that a request got no answer there. A handler that had next to
 // no time left for it is no witness of silence.
-static void blame(const struct kp_request *request)
+static void blame(struct kp_request *request)
 {
 	const struct client_conn *conn = request->conn;
 	if (conn && conn->peer && request->is_written)
 		peer_on_silence(conn->peer,
 		                !request->is_bounded && conn->conn.received == request->heard);
+	route_end(request, request->is_written ? KP_OUTCOME_LATE : KP_OUTCOME_GONE);
 }
 
 static void expire(struct kp_request *request)

@@ -10,16 +10,18 @@
 
 #include "base/mem.h"
 #include "guard/travel.h"
+#include "kipp/client.h"
 #include "kipp/stub.h"
 #include "os/wait.h"
+#include "route/table.h"
 #include "rpc/call_internal.h"
 #include "rpc/conn.h"
 #include "rpc/due.h"
 
 struct client_loop;
 struct client_conn;
+struct peer;
 struct route;
-struct kp_health;
 struct kp_proxy;
 
 // KP_CANCEL_FUNCTION, one-way, says that nobody waits for the request with the packet's id.
@@ -82,7 +84,11 @@ struct kp_request {
 	uint64_t offset;     // in the connection's stream, once written
 	uint64_t heard;      // what the connection had received by then
 	struct client_conn *conn;
-	struct kp_health *tried[KP_ATTEMPTS_MAX]; // NULL: its peer has left
+	struct kp_entry *entry; // where it is in flight; NULL: nowhere
+	int64_t picked_ns;      // since when
+	enum kp_key_kind key_kind;
+	uint32_t key;
+	uint32_t tried[KP_ATTEMPTS_MAX]; // ids in the route's table
 	size_t attempts;
 	int retries;
 	const struct policy *policy;
@@ -121,6 +127,8 @@ void client_run_callbacks(struct kp_deferred *deferred);
 // request_start finds out whom to send to first, if that is not known.
 void request_start(struct kp_request *request);
 void request_send(struct kp_request *request);
+// request_probe asks an isolated peer for a sign of life, so that no caller has to find out.
+void request_probe(struct route *route, struct peer *peer);
 // request_send_elsewhere tries the next endpoint; false: there is none that was not tried.
 bool request_send_elsewhere(struct kp_request *request);
 // request_write encodes a request that waited for its connection.
@@ -150,6 +158,16 @@ struct kp_request *request_hedge_won(struct kp_request *hedge);
 // policy.c
 extern const struct policy policy_default;
 const struct policy *policy_of(const struct kp_proxy *proxy, struct kp_str function);
+// route_settings is what kp_proxy_options says about choosing endpoints.
+struct route_settings {
+	enum kp_balancer balancer;
+	size_t subset_size;
+	int64_t slow_start_ns;
+	int isolated_share_max; // percent
+};
+
+// policy_route returns the newest; it lasts as long as the client.
+const struct route_settings *policy_route(const struct kp_proxy *proxy);
 int policy_oneway_max(const struct kp_proxy *proxy);
 void policies_free(struct kp_proxy *proxy);
 

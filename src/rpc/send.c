@@ -135,6 +135,7 @@ void request_leave(struct kp_request *request)
 {
 	struct client_conn *conn = request->conn;
 	kp_list_remove(&request->link);
+	route_end(request, KP_OUTCOME_GONE);
 	request->conn = NULL;
 	request->is_written = false;
 	if (conn)
@@ -161,9 +162,8 @@ void request_call_off(struct kp_request *request)
 
 // --- choosing where to
 
-// probe asks an isolated peer for a sign of life, so that no caller has to find out. What comes of
-// it is noted where answers, silence and ends of connections are.
-static void probe(struct route *route, struct peer *peer)
+// What comes of a probe is noted where answers, silence and ends of connections are.
+void request_probe(struct route *route, struct peer *peer)
 {
 	struct client_loop *loop = route->loop;
 	struct kp_request *request = request_take(loop);
@@ -183,28 +183,12 @@ static void probe(struct route *route, struct peer *peer)
 	send_on(request, conn);
 }
 
-static struct peer *peer_at(const struct route *route, size_t index)
-{
-	return KP_CONTAINER(route->healths.ptr[index], struct peer, health);
-}
-
 bool request_send_elsewhere(struct kp_request *request)
 {
-	struct route *route = request->route;
-	while (request->attempts < KP_ATTEMPTS_MAX) {
-		size_t probed;
-		size_t index = kp_pick(&(struct kp_pick_ask){route->healths.ptr, route->healths.len,
-		                                             request->tried, request->attempts,
-		                                             kp_loop_now(request->loop->loop)},
-		                       &route->cursor, &probed);
-		if (probed < route->healths.len)
-			probe(route, peer_at(route, probed));
-		if (index == route->healths.len)
-			return false;
-		struct peer *peer = peer_at(route, index);
-		request->tried[request->attempts++] = &peer->health;
+	struct peer *peer;
+	while ((peer = route_pick(request)) != NULL) {
 		struct client_conn *conn = peer_conn(peer);
-		if (!conn)
+		if (KP_UNLIKELY(!conn))
 			continue;
 		send_on(request, conn);
 		return true;
@@ -271,6 +255,8 @@ static bool is_repeatable(enum kp_close_reason reason)
 void request_lost(struct kp_request *request, struct client_conn *conn, enum kp_close_reason reason)
 {
 	bool may_have_run = was_sent(request, conn);
+	bool is_fault = reason != KP_CLOSE_BY_US && reason != KP_CLOSE_NOMEM;
+	route_end(request, is_fault ? KP_OUTCOME_BROKEN : KP_OUTCOME_GONE);
 	request->conn = NULL;
 	request->is_written = false;
 	if (reason == KP_CLOSE_BY_US || request->loop->is_ending)
