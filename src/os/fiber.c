@@ -40,6 +40,16 @@ const char *__tsan_default_suppressions(void)
 }
 #endif
 
+// exceptions is what the C++ runtime keeps for each thread, by the ABI that all compilers here
+// follow: the exceptions whose handlers are running, and how many are on their way to one. A fiber
+// may wait in a catch block, so each has its own.
+struct exceptions {
+	void *caught;
+	unsigned int uncaught;
+};
+// In a program without C++ there is no such function.
+KP_API struct exceptions *__cxa_get_globals(void) __attribute__((weak));
+
 enum {
 	STACK_SIZE = 256 << 10,
 	GUARD_SIZE = 4096,
@@ -53,6 +63,7 @@ struct kp_fiber {
 	void *stack; // owned; the guard page is its lowest
 	struct kp_switch_point here;
 	struct kp_switch_point caller;
+	struct exceptions exceptions; // of the fiber while it is suspended, else of its resumer
 	bool is_done;
 #if HAVE_ASAN
 	void *fake_stack;
@@ -197,10 +208,21 @@ static void keep(struct kp_fiber *fiber)
 	kp_list_push_front(&pool->kept, &fiber->link);
 }
 
+static void swap_exceptions(struct kp_fiber *fiber)
+{
+	if (KP_LIKELY(!__cxa_get_globals))
+		return;
+	struct exceptions *here = __cxa_get_globals();
+	struct exceptions others = *here;
+	*here = fiber->exceptions;
+	fiber->exceptions = others;
+}
+
 void kp_fiber_resume(struct kp_fiber *fiber)
 {
 	kp_assert(!current);
 	current = fiber;
+	swap_exceptions(fiber);
 #if HAVE_ASAN
 	__sanitizer_start_switch_fiber(&fiber->caller_fake_stack, (char *)fiber->stack + GUARD_SIZE,
 	                               STACK_SIZE);
@@ -213,6 +235,7 @@ void kp_fiber_resume(struct kp_fiber *fiber)
 #if HAVE_ASAN
 	__sanitizer_finish_switch_fiber(fiber->caller_fake_stack, NULL, NULL);
 #endif
+	swap_exceptions(fiber);
 	current = NULL;
 	if (fiber->is_done)
 		keep(fiber);
