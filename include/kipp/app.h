@@ -42,12 +42,25 @@ KP_API void kp_app_stop(struct kp_app *app);
 KP_API struct kp_client *kp_app_client(struct kp_app *app);
 
 // kp_app_config finds a value of the configuration by its path, as
-// "/tars/application/server<logLevel>"; an empty view with a NULL pointer when there is none.
+// "/tars/application/server<logLevel>"; an empty view with a NULL pointer when there is none. From
+// any thread. After SIGHUP or tars.loadproperty it finds what the file says now; what it returned
+// before stays valid.
 KP_API struct kp_str kp_app_config(const struct kp_app *app, const char *path);
 
 KP_API const char *kp_app_name(const struct kp_app *app); // "Demo.HelloServer"
 KP_API const char *
 kp_app_data_path(const struct kp_app *app); // where the server keeps its data; ends with '/'
+
+// kp_on_command answers an admin command of the application's own. `rest` is what follows its name;
+// the answer is a text of the call, for people. It runs beside the handlers, on a thread of the
+// admin commands.
+typedef struct kp_str (*kp_on_command)(struct kp_call *call, struct kp_str rest, void *user);
+
+// kp_app_on_command adds an admin command, called by its first word: `kipp admin Demo.HelloServer
+// flush now`. `help` is a line for tars.help, which lists it. Before kp_app_run; a name that begins
+// with "tars." or "kipp." or that is there already is a failure that run tells.
+KP_API void kp_app_on_command(struct kp_app *app, const char *name, kp_on_command on_command,
+                              const char *help, void *user);
 
 // kp_app_log writes one line "2026-01-02 03:04:05.678 INFO text" to stderr, which the agent keeps,
 // if the level is on.

@@ -1,8 +1,8 @@
-// admin.c - the agent's side of a server: the commands it gives, and word to it that we live.
+// admin.c - the agent's side of a server: AdminObj, and word to the agent that we live.
 //
 // It has a thread of its own, so that a handler that holds a loop does not make the server look
 // dead.
-#include "app/app_internal.h"
+#include "app/command.h"
 
 #include "base/text.h"
 #include "base/try.h"
@@ -28,75 +28,9 @@ static int64_t on_get_pid(struct kp_call *call)
 	return kp_proc_self();
 }
 
-static struct kp_str view_version(struct kp_call *call, struct kp_app *app, struct kp_str rest)
-{
-	return kp_str("kipp " KP_VERSION_TEXT);
-}
-
-static struct kp_str set_log_level(struct kp_call *call, struct kp_app *app, struct kp_str rest)
-{
-	int level;
-	if (!app_log_level_parse(rest, &level))
-		return kp_call_format(call, "'%.*s' is none of DEBUG INFO WARN ERROR NONE",
-		                      KP_STR_ARG(rest));
-	__atomic_store_n(&app->log_level, level, __ATOMIC_RELAXED);
-	return kp_call_format(call, "set log level [%s] ok", app_log_level_name(level));
-}
-
-static struct kp_str view_status(struct kp_call *call, struct kp_app *app, struct kp_str rest)
-{
-	struct kp_str text = kp_call_format(call, "%s, pid %d\n", app->name, kp_proc_self());
-	for (int i = 0; kp_server_endpoint(app->server, i); i++) {
-		struct kp_adapter_stats stats;
-		kp_server_stats(app->server, i, &stats);
-		text = kp_call_format(
-		        call,
-		        "%.*s%s: %llu connections, %llu requests, %llu answers, %llu refused\n",
-		        KP_STR_ARG(text), kp_server_endpoint(app->server, i),
-		        (unsigned long long)stats.connections_open,
-		        (unsigned long long)stats.requests, (unsigned long long)stats.answers,
-		        (unsigned long long)stats.refused_overload);
-	}
-	return text;
-}
-
-static struct kp_str help(struct kp_call *call, struct kp_app *app, struct kp_str rest);
-
-static const struct command {
-	const char *name;
-	struct kp_str (*run)(struct kp_call *call, struct kp_app *app, struct kp_str rest);
-	const char *what;
-} commands[] = {
-        {"tars.help", help, "this list"},
-        {"tars.viewversion", view_version, "the version of Kipp"},
-        {"tars.viewstatus", view_status, "adapters and their counters"},
-        {"tars.setloglevel", set_log_level, "DEBUG, INFO, WARN or ERROR"},
-};
-
-enum {
-	COMMAND_COUNT = sizeof(commands) / sizeof(*commands)
-};
-
-static struct kp_str help(struct kp_call *call, struct kp_app *app, struct kp_str rest)
-{
-	struct kp_str text = kp_str("");
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		text = kp_call_format(call, "%.*s%s: %s\n", KP_STR_ARG(text), commands[i].name,
-		                      commands[i].what);
-	return text;
-}
-
 static struct kp_str on_notify(struct kp_call *call, struct kp_str line)
 {
-	line = kp_str_trim(line);
-	size_t end = kp_str_find(line, ' ');
-	struct kp_str name = kp_str_sub(line, 0, end);
-	struct kp_str rest = kp_str_trim(kp_str_sub(line, end, line.len));
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		if (kp_str_equal(name, kp_str(commands[i].name)))
-			return commands[i].run(call, kp_call_user(call), rest);
-	return kp_call_format(call, "there is no command '%.*s'; tars.help lists them",
-	                      KP_STR_ARG(name));
+	return command_run(call, kp_call_user(call), line);
 }
 
 static const struct tars_AdminF_ops ops = {

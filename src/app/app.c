@@ -137,6 +137,7 @@ static void app_free(struct kp_app *app)
 	kp_server_close(app->server);
 	kp_client_close(app->client);
 	kp_vec_fini(&app->adapters);
+	kp_vec_fini(&app->commands);
 	app_config_free(app->config);
 	kp_arena_free(app->arena);
 	kp_free(app);
@@ -227,7 +228,7 @@ int kp_app_run(struct kp_app *app)
 		say_where(app);
 		while (kp_signals_wait() == SIGHUP &&
 		       !__atomic_load_n(&app->is_stopping, __ATOMIC_ACQUIRE))
-			continue;
+			app_reload(app);
 		kp_signals_release();
 		kp_server_stop(app->server, __atomic_load_n(&app->grace_ms, __ATOMIC_RELAXED));
 	} else {

@@ -30,6 +30,14 @@ struct opened_adapter {
 	int index;
 };
 
+// own_command is an admin command of the application.
+struct own_command {
+	const char *name;
+	const char *help;
+	kp_on_command on_command;
+	void *user;
+};
+
 struct kp_app {
 	struct kp_arena *arena;    // owned; holds all texts here
 	struct app_config *config; // owned; atomic, the agent's side replaces it
@@ -46,6 +54,7 @@ struct kp_app {
 	        *admin; // the agent's side: admin commands and heartbeats, on a thread of its own
 	struct tars_ServerF *node; // NULL: nobody to tell that we live
 	KP_VEC(struct opened_adapter) adapters;
+	KP_VEC(struct own_command) commands;
 	int default_adapter; // of the command line; -1: none yet
 	int log_level;       // atomic
 	bool is_stopping;    // atomic; kp_app_stop has been called
@@ -62,6 +71,14 @@ int app_loops(const struct kp_app *app);
 // admin.c
 kp_err app_admin_open(struct kp_app *app, struct kp_why *why);
 kp_err app_admin_start(struct kp_app *app);
+
+// command_reload.c: app_reload has the configuration file read again, as tars.loadproperty does;
+// what it does is logged. Any thread, once the app runs.
+void app_reload(struct kp_app *app);
+
+// limits.c: app_limits_print appends an adapter's limits, a line each, after `prefix`.
+void app_limits_print(const struct kp_app *app, int adapter, const char *prefix,
+                      struct kp_buf *text);
 
 // log.c: a level is one of enum kp_log_level, or one more: nothing is logged.
 bool app_log_level_parse(struct kp_str text, int *ret);
