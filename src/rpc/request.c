@@ -310,9 +310,10 @@ void request_cancel(struct kp_request *request, kp_err err, const char *why)
 {
 	struct client_conn *conn = request->conn;
 	request_call_off(request);
-	if (request->other)
-		request_call_off(request->other);
 	request_fail(request, err, "%s", why);
 	if (conn)
 		client_conn_settle(conn);
+	// On a plain thread nobody else would carry the notice to the kernel.
+	if (client_is_driven_here(request->loop))
+		kp_loop_flush(request->loop->loop);
 }

@@ -244,8 +244,6 @@ void kp_request_cancel(struct kp_request *request)
 		return;
 	if (!request->is_done)
 		request_cancel(request, KP_ERR_CANCELLED, "it was cancelled");
-	if (client_is_driven_here(request->loop))
-		kp_loop_flush(request->loop->loop);
 	end_begun(request);
 	request_give(request);
 }
