@@ -131,6 +131,19 @@ static bool skip_value(struct kp_decoder *in, unsigned tag, unsigned type)
 	}
 }
 
+bool kp_wire_take_field(struct kp_decoder *in, struct kp_wire_field *ret)
+{
+	struct head head;
+	if (in->ptr == in->end || !peek_head(in, in->tag, &head) || head.type == KP_WIRE_STRUCT_END)
+		return false;
+	in->ptr += head.size;
+	const uint8_t *start = in->ptr;
+	if (!skip_value(in, head.tag, head.type))
+		return false;
+	*ret = (struct kp_wire_field){head.tag, head.type, {start, (size_t)(in->ptr - start)}};
+	return true;
+}
+
 static bool absent(struct kp_decoder *in, unsigned tag, enum kp_need need)
 {
 	return need == KP_REQUIRED ? kp_wire_fail(in, tag, KP_ERR_DECODE) : false;

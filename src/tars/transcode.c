@@ -10,6 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+const struct kp_json_form kp_json_form_http = {.result = "tars_ret"};
+const struct kp_json_form kp_json_form_packet = {
+        .result = "tars_ret", .is_plain = true, .is_tolerant = true};
+
 static size_t print_part(const struct kp_path *path, char *text, size_t at)
 {
 	if (path->up)

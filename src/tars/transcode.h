@@ -20,6 +20,18 @@
 #include "kipp/describe.h"
 #include "tars/json.h"
 
+// kp_json_form is for whom JSON is written, and who has written it. All zero: for people, as the
+// command does.
+struct kp_json_form {
+	const char *result; // what the return value of an answer is called; NULL: "return"
+	bool is_plain;    // bytes are lists of numbers and enums numbers, as other TARS peers write
+	bool is_tolerant; // names that the function or a struct does not have are passed over
+};
+
+// kp_json_form_http is the form of HTTP bodies, kp_json_form_packet that of packets of version 5.
+extern const struct kp_json_form kp_json_form_http;
+extern const struct kp_json_form kp_json_form_packet;
+
 // kp_json_to_args appends the body of a request to `function`. `json` is an object keyed by the
 // names of the in parameters, or a list of their values in order; empty text is an empty object.
 // The arena holds what is needed meanwhile. INVALID: not JSON or not what the function takes, said
@@ -33,6 +45,14 @@ kp_err kp_json_to_args(const struct kp_function *function, struct kp_str json, s
 kp_err kp_args_to_json(const struct kp_function *function, struct kp_bytes body,
                        enum kp_json_style style, struct kp_buf *out, struct kp_arena *arena,
                        struct kp_why *why);
+
+// kp_json_to_args_form and kp_args_to_json_form do the same in a form.
+kp_err kp_json_to_args_form(const struct kp_function *function, const struct kp_json_form *form,
+                            struct kp_str json, struct kp_buf *out, struct kp_arena *arena,
+                            struct kp_why *why);
+kp_err kp_args_to_json_form(const struct kp_function *function, const struct kp_json_form *form,
+                            struct kp_bytes body, struct kp_buf *out, struct kp_arena *arena,
+                            struct kp_why *why);
 
 // kp_request_to_json appends the body of a request as one object: the in parameters by name.
 // Errors as above.

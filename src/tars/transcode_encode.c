@@ -12,6 +12,7 @@ struct encoder {
 	struct kp_buf *out;
 	struct kp_arena *arena;
 	struct kp_why *why;
+	bool is_tolerant;
 };
 
 enum {
@@ -279,7 +280,7 @@ static kp_err check_fields(const struct encoder *encoder, const struct kp_path *
                            const struct kp_struct_type *structure, const struct kp_json *json)
 {
 	for (const struct kp_json *member = json->first; member; member = member->next) {
-		if (find_field(structure, member->name))
+		if (encoder->is_tolerant || find_field(structure, member->name))
 			continue;
 		struct joiner names = {0};
 		for (size_t i = 0; i < structure->field_count; i++)
@@ -389,7 +390,7 @@ static kp_err check_names(const struct encoder *encoder, const struct kp_functio
 		for (size_t i = 0; i < function->param_count && !found; i++)
 			if (kp_str_equal(kp_str(function->params[i].name), member->name))
 				found = &function->params[i];
-		if (!found || found->is_out)
+		if ((!found || found->is_out) && !encoder->is_tolerant)
 			return refuse_name(encoder, function, member->name, found != NULL);
 	}
 	return KP_OK;
@@ -449,18 +450,25 @@ static kp_err encode_args(const struct encoder *encoder, const struct kp_functio
 	return encoder->out->err;
 }
 
-kp_err kp_json_to_args(const struct kp_function *function, struct kp_str json, struct kp_buf *out,
-                       struct kp_arena *arena, struct kp_why *why)
+kp_err kp_json_to_args_form(const struct kp_function *function, const struct kp_json_form *form,
+                            struct kp_str json, struct kp_buf *out, struct kp_arena *arena,
+                            struct kp_why *why)
 {
 	struct kp_json *tree;
 	if (kp_str_trim(json).len == 0)
 		json = kp_str("{}");
 	KP_TRY(kp_json_parse(json, arena, &tree, why));
-	struct encoder encoder = {out, arena, why};
+	struct encoder encoder = {out, arena, why, form->is_tolerant};
 	size_t len = out->len;
 	kp_err err = encode_args(&encoder, function, tree);
 	if (err == KP_OK)
 		return KP_OK;
 	out->len = len;
 	return err == KP_ERR_INVALID ? err : kp_why_set(why, err, "%s", kp_err_text(err));
+}
+
+kp_err kp_json_to_args(const struct kp_function *function, struct kp_str json, struct kp_buf *out,
+                       struct kp_arena *arena, struct kp_why *why)
+{
+	return kp_json_to_args_form(function, &(struct kp_json_form){0}, json, out, arena, why);
 }

@@ -10,6 +10,7 @@ struct printer {
 	struct kp_decoder in;
 	struct kp_json_writer writer;
 	struct kp_why *why;
+	const struct kp_json_form *form;
 	bool has_failed;
 };
 
@@ -74,6 +75,18 @@ static bool print_integer(struct printer *printer, const struct kp_type *type, u
 	}
 }
 
+static void put_bytes(struct printer *printer, struct kp_bytes bytes)
+{
+	if (!printer->form->is_plain) {
+		kp_json_put_bytes(&printer->writer, bytes);
+		return;
+	}
+	kp_json_list_begin(&printer->writer);
+	for (size_t i = 0; i < bytes.len; i++)
+		kp_json_put_i64(&printer->writer, bytes.ptr[i]);
+	kp_json_list_end(&printer->writer);
+}
+
 static bool print_scalar(struct printer *printer, const struct kp_type *type, unsigned tag,
                          enum kp_need need)
 {
@@ -104,11 +117,27 @@ static bool print_scalar(struct printer *printer, const struct kp_type *type, un
 		return is_there;
 	case KP_KIND_BYTES:
 		if ((is_there = kp_bytes_decode(in, tag, need, &bytes)))
-			kp_json_put_bytes(writer, bytes);
+			put_bytes(printer, bytes);
 		return is_there;
 	default:
 		return print_integer(printer, type, tag, need);
 	}
+}
+
+static const char *enum_name(const struct printer *printer, const struct kp_enum_type *enumeration,
+                             int64_t value)
+{
+	bool is_named = !printer->form->is_plain && value == (int32_t)value;
+	return is_named ? kp_enum_name(enumeration, (int32_t)value) : NULL;
+}
+
+static void put_enum(struct printer *printer, const struct kp_enum_type *enumeration, int32_t value)
+{
+	const char *name = enum_name(printer, enumeration, value);
+	if (name)
+		kp_json_put_str(&printer->writer, kp_str(name));
+	else
+		kp_json_put_i64(&printer->writer, value);
 }
 
 static bool print_enum(struct printer *printer, const struct kp_enum_type *enumeration,
@@ -117,11 +146,7 @@ static bool print_enum(struct printer *printer, const struct kp_enum_type *enume
 	int32_t value;
 	if (!kp_i32_decode(&printer->in, tag, need, &value))
 		return false;
-	const char *name = kp_enum_name(enumeration, value);
-	if (name)
-		kp_json_put_str(&printer->writer, kp_str(name));
-	else
-		kp_json_put_i64(&printer->writer, value);
+	put_enum(printer, enumeration, value);
 	return true;
 }
 
@@ -157,8 +182,8 @@ static bool print_key(struct printer *printer, const struct kp_path *path,
 		snprintf(number, sizeof(number), "%" PRId64, value);
 		name = kp_str(number);
 	}
-	if (type->kind == KP_KIND_ENUM && value == (int32_t)value) {
-		const char *text = kp_enum_name(type->enumeration, (int32_t)value);
+	if (type->kind == KP_KIND_ENUM) {
+		const char *text = enum_name(printer, type->enumeration, value);
 		name = text ? kp_str(text) : name;
 	}
 	note_failure(printer, path);
@@ -210,6 +235,18 @@ static bool print_map(struct printer *printer, const struct kp_path *path,
 	return true;
 }
 
+// print_default_enum prints a default, which is a name or, if the enum has none for it, a number.
+static void print_default_enum(struct printer *printer, const struct kp_enum_type *enumeration,
+                               const struct kp_json *json)
+{
+	const struct kp_enum_value *value =
+	        json->kind == KP_JSON_STRING ? kp_enum_find(enumeration, json->text) : NULL;
+	if (value)
+		put_enum(printer, enumeration, value->value);
+	else
+		kp_json_put(&printer->writer, json);
+}
+
 // print_absent prints what an optional field is when it did not travel.
 static void print_absent(struct printer *printer, const struct kp_field *field)
 {
@@ -218,6 +255,10 @@ static void print_absent(struct printer *printer, const struct kp_field *field)
 	kp_err err = kp_default_parse(field, printer->in.arena, &json);
 	if (err == KP_ERR_NOMEM && printer->in.err == KP_OK)
 		printer->in.err = err;
+	if (err == KP_OK && field->type->kind == KP_KIND_ENUM) {
+		print_default_enum(printer, field->type->enumeration, json);
+		return;
+	}
 	if (err == KP_OK) {
 		kp_json_put(writer, json);
 		return;
@@ -231,8 +272,10 @@ static void print_absent(struct printer *printer, const struct kp_field *field)
 		kp_json_put_bool(writer, false);
 		break;
 	case KP_KIND_STR:
-	case KP_KIND_BYTES:
 		kp_json_put_str(writer, kp_str(""));
+		break;
+	case KP_KIND_BYTES:
+		put_bytes(printer, (struct kp_bytes){0});
 		break;
 	case KP_KIND_LIST:
 		kp_json_list_begin(writer);
@@ -247,14 +290,9 @@ static void print_absent(struct printer *printer, const struct kp_field *field)
 			kp_json_list_end(writer);
 		}
 		break;
-	case KP_KIND_ENUM: {
-		const char *name = kp_enum_name(field->type->enumeration, 0);
-		if (name)
-			kp_json_put_str(writer, kp_str(name));
-		else
-			kp_json_put_i64(writer, 0);
+	case KP_KIND_ENUM:
+		put_enum(printer, field->type->enumeration, 0);
 		break;
-	}
 	default:
 		kp_json_put_i64(writer, 0);
 	}
@@ -318,7 +356,8 @@ static kp_err print_body(struct printer *printer, const struct kp_function *func
 {
 	kp_json_object_begin(&printer->writer);
 	if (is_answer && function->result->kind != KP_KIND_VOID)
-		print_member(printer, "return", function->result, 0);
+		print_member(printer, printer->form->result ? printer->form->result : "return",
+		             function->result, 0);
 	for (size_t i = 0; i < function->param_count && printer->in.err == KP_OK; i++) {
 		const struct kp_param *param = &function->params[i];
 		if (param->is_out == is_answer)
@@ -331,31 +370,44 @@ static kp_err print_body(struct printer *printer, const struct kp_function *func
 	return err == KP_ERR_LIMIT ? KP_ERR_DECODE : err;
 }
 
-static kp_err print(const struct kp_function *function, struct kp_bytes body, bool is_answer,
-                    enum kp_json_style style, struct kp_buf *out, struct kp_arena *arena,
-                    struct kp_why *why)
+static kp_err print(struct printer *printer, const struct kp_function *function, bool is_answer)
 {
-	struct printer printer = {
-	        .in = kp_decoder(body, arena), .writer = kp_json_writer(out, style), .why = why};
+	struct kp_buf *out = printer->writer.out;
 	size_t len = out->len;
-	kp_err err = print_body(&printer, function, is_answer);
+	kp_err err = print_body(printer, function, is_answer);
 	if (err != KP_OK) {
 		out->len = len;
 		return err;
 	}
-	return out->err == KP_OK ? KP_OK : kp_why_set(why, out->err, "%s", kp_err_text(out->err));
+	return out->err == KP_OK ? KP_OK
+	                         : kp_why_set(printer->why, out->err, "%s", kp_err_text(out->err));
 }
+
+static const struct kp_json_form for_people;
 
 kp_err kp_args_to_json(const struct kp_function *function, struct kp_bytes body,
                        enum kp_json_style style, struct kp_buf *out, struct kp_arena *arena,
                        struct kp_why *why)
 {
-	return print(function, body, true, style, out, arena, why);
+	struct printer printer = {kp_decoder(body, arena), kp_json_writer(out, style), why,
+	                          &for_people, false};
+	return print(&printer, function, true);
+}
+
+kp_err kp_args_to_json_form(const struct kp_function *function, const struct kp_json_form *form,
+                            struct kp_bytes body, struct kp_buf *out, struct kp_arena *arena,
+                            struct kp_why *why)
+{
+	struct printer printer = {kp_decoder(body, arena), kp_json_writer(out, KP_JSON_COMPACT),
+	                          why, form, false};
+	return print(&printer, function, true);
 }
 
 kp_err kp_request_to_json(const struct kp_function *function, struct kp_bytes body,
                           enum kp_json_style style, struct kp_buf *out, struct kp_arena *arena,
                           struct kp_why *why)
 {
-	return print(function, body, false, style, out, arena, why);
+	struct printer printer = {kp_decoder(body, arena), kp_json_writer(out, style), why,
+	                          &for_people, false};
+	return print(&printer, function, false);
 }

@@ -136,6 +136,16 @@ static inline bool kp_wire_fail(struct kp_decoder *in, unsigned tag, kp_err err)
 	return false;
 }
 
+struct kp_wire_field {
+	unsigned tag;
+	unsigned type;
+	struct kp_bytes payload; // what follows the head
+};
+
+// kp_wire_take_field moves behind the next field of the level, whatever it is. Returns false at the
+// level's end and on error.
+bool kp_wire_take_field(struct kp_decoder *in, struct kp_wire_field *ret);
+
 // kp_wire_find_slow is kp_wire_find for what is not at hand: long tags, fields to skip, absence.
 bool kp_wire_find_slow(struct kp_decoder *in, unsigned tag, enum kp_need need, unsigned *ret_type);
 
