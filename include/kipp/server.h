@@ -40,6 +40,8 @@ struct kp_adapter_stats {
 	uint64_t closed_by_peer, closed_idle, closed_bad_frame, closed_oversized,
 	        closed_slow_reader, closed_reset;
 	uint64_t datagrams_dropped, bytes_in, bytes_out;
+	uint64_t closed_tls; // no agreement: plain bytes for TLS or TLS for a plain port, or no
+	                     // trust
 };
 
 KP_API kp_err kp_server_open(const struct kp_server_options *options, struct kp_server **ret,

@@ -79,6 +79,9 @@ static void count_close(struct kp_adapter_stats *stats, enum kp_close_reason rea
 		KP_COUNT(stats->closed_idle, 1);
 		break;
 	case KP_CLOSE_BY_US:
+	case KP_CLOSE_TLS:
+		KP_COUNT(stats->closed_tls, 1);
+		break;
 	case KP_CLOSE_CONNECT:
 	case KP_CLOSE_NOMEM:
 		break;

@@ -2,6 +2,7 @@
 #include "rpc/conn.h"
 
 #include "base/assert.h"
+#include "rpc/conn_tls.h"
 #include "tars/frame.h"
 
 enum {
@@ -28,10 +29,23 @@ static void release_out(struct kp_conn *conn)
 	conn->out_start = 0;
 }
 
+// say_goodbye tells a peer that takes it at once that we have not been cut off.
+static void say_goodbye(struct kp_conn *conn, enum kp_close_reason reason)
+{
+	bool is_ours = reason == KP_CLOSE_BY_US || reason == KP_CLOSE_IDLE;
+	if (!is_ours || conn->state != KP_CONN_OPEN || kp_conn_unsent(conn) > 0)
+		return;
+	conn->closes_when_sent = true;
+	if (kp_conn_tls_seal(conn) == KP_OK)
+		(void)kp_conn_tls_write(conn);
+}
+
 void kp_conn_close(struct kp_conn *conn, enum kp_close_reason reason)
 {
 	if (conn->state == KP_CONN_CLOSED)
 		return;
+	if (KP_UNLIKELY(conn->tls != NULL))
+		say_goodbye(conn, reason);
 	conn->state = KP_CONN_CLOSED;
 	kp_loop_undefer(&conn->flush);
 	kp_watch_free(conn->watch);
@@ -42,13 +56,25 @@ void kp_conn_close(struct kp_conn *conn, enum kp_close_reason reason)
 		kp_block_unref(conn->partial);
 	conn->partial = NULL;
 	release_out(conn);
+	struct kp_conn_tls *tls = conn->tls;
+	struct kp_io *io = conn->io;
 	conn->ops->on_close(conn, reason);
+	conn->tls = NULL;
+	kp_conn_tls_free(tls, io);
 }
 
 // --- receiving
 
-static enum kp_close_reason reason_of_frame_error(kp_err err)
+// is_tls tells whether bytes are an alert, or the first word, of somebody who speaks TLS.
+static bool is_tls(struct kp_bytes bytes)
 {
+	return bytes.len > 1 && (bytes.ptr[0] == 0x15 || bytes.ptr[0] == 0x16) && bytes.ptr[1] == 3;
+}
+
+static enum kp_close_reason reason_of_frame_error(kp_err err, struct kp_bytes bytes)
+{
+	if (is_tls(bytes))
+		return KP_CLOSE_TLS;
 	return err == KP_ERR_LIMIT ? KP_CLOSE_OVERSIZED : KP_CLOSE_BAD_FRAME;
 }
 
@@ -85,7 +111,7 @@ static void find_frames(struct kp_conn *conn, uint64_t serial)
 			return;
 		}
 		if (KP_UNLIKELY(err != KP_OK)) {
-			kp_conn_close(conn, reason_of_frame_error(err));
+			kp_conn_close(conn, reason_of_frame_error(err, batch->rest));
 			return;
 		}
 		batch->rest.ptr += used;
@@ -108,7 +134,7 @@ static void deliver_partial(struct kp_conn *conn)
 		return;
 	}
 	if (err != KP_OK) {
-		kp_conn_close(conn, reason_of_frame_error(err));
+		kp_conn_close(conn, reason_of_frame_error(err, bytes));
 		return;
 	}
 	conn->partial = NULL;
@@ -278,7 +304,8 @@ static void read_some(struct kp_conn *conn)
 
 size_t kp_conn_unsent(const struct kp_conn *conn)
 {
-	return conn->out.len - conn->out_start;
+	size_t sealed = KP_UNLIKELY(conn->tls != NULL) ? kp_conn_tls_unsent(conn->tls) : 0;
+	return conn->out.len - conn->out_start + sealed;
 }
 
 struct kp_buf *kp_conn_out(struct kp_conn *conn)
@@ -334,6 +361,18 @@ static void write_some(struct kp_conn *conn)
 		kp_conn_close(conn, KP_CLOSE_SLOW_READER);
 }
 
+// write_sealed is write_some for a connection with TLS.
+static void write_sealed(struct kp_conn *conn)
+{
+	kp_err err = kp_conn_tls_seal(conn);
+	if (err == KP_OK)
+		err = kp_conn_tls_write(conn);
+	if (err != KP_OK && err != KP_ERR_AGAIN)
+		kp_conn_close(conn, err == KP_ERR_NOMEM ? KP_CLOSE_NOMEM : KP_CLOSE_RESET);
+	else if (kp_conn_unsent(conn) > conn->backlog_size_max)
+		kp_conn_close(conn, KP_CLOSE_SLOW_READER);
+}
+
 static void flush(struct kp_conn *conn)
 {
 	if (conn->state != KP_CONN_OPEN)
@@ -342,7 +381,9 @@ static void flush(struct kp_conn *conn)
 		kp_conn_close(conn, KP_CLOSE_NOMEM);
 		return;
 	}
-	if (kp_conn_unsent(conn) > 0) {
+	if (KP_UNLIKELY(conn->tls != NULL)) {
+		write_sealed(conn);
+	} else if (kp_conn_unsent(conn) > 0) {
 		if (conn->is_udp)
 			write_datagrams(conn);
 		else
@@ -391,6 +432,114 @@ void kp_conn_end(struct kp_conn *conn)
 		kp_conn_close(conn, KP_CLOSE_BY_US);
 }
 
+// --- TLS
+
+static void open_up(struct kp_conn *conn)
+{
+	conn->state = KP_CONN_OPEN;
+	if (conn->ops->on_open)
+		conn->ops->on_open(conn);
+	on_flush(&conn->flush);
+}
+
+// shake goes on with the handshake. Returns whether there is an agreement.
+static bool shake(struct kp_conn *conn, struct kp_bytes in)
+{
+	kp_err err = kp_conn_tls_shake(conn, in);
+	kp_err sent = kp_conn_tls_write(conn);
+	if (err == KP_OK) {
+		open_up(conn);
+	} else if (err != KP_ERR_AGAIN) {
+		kp_conn_close(conn, err == KP_ERR_NOMEM ? KP_CLOSE_NOMEM : KP_CLOSE_TLS);
+	} else if (sent != KP_OK && sent != KP_ERR_AGAIN) {
+		kp_conn_close(conn, KP_CLOSE_TLS);
+	} else {
+		watch_for(conn);
+	}
+	return conn->state == KP_CONN_OPEN;
+}
+
+// take_plain goes on without TLS: the first byte was none of it.
+static void take_plain(struct kp_conn *conn, struct kp_bytes in)
+{
+	struct kp_block *block = kp_io_receiver(conn->io, KP_BLOCK_SIZE);
+	if (!block) {
+		kp_conn_close(conn, KP_CLOSE_NOMEM);
+		return;
+	}
+	kp_conn_tls_free(conn->tls, conn->io);
+	conn->tls = NULL;
+	conn->state = KP_CONN_OPEN;
+	struct kp_bytes bytes = {block->data + block->len, in.len};
+	memcpy(block->data + block->len, in.ptr, in.len);
+	struct kp_io *io = conn->io;
+	hand_on(conn, bytes, block);
+	kp_io_received(io, bytes.len);
+}
+
+// open_some decrypts once and hands on what came out. Returns whether there may be more.
+static bool open_some(struct kp_conn *conn, struct kp_bytes *in)
+{
+	struct kp_io *io = conn->io;
+	struct kp_block *block = kp_io_receiver(io, in->len);
+	struct kp_bytes bytes = {NULL, 0};
+	kp_err err = KP_ERR_NOMEM;
+	if (block) {
+		bytes.ptr = block->data + block->len;
+		err = kp_conn_tls_open(conn, in, block->data + block->len, block->cap - block->len,
+		                       &bytes.len);
+	}
+	if (err == KP_OK) {
+		hand_on(conn, bytes, block);
+		kp_io_received(io, bytes.len);
+	} else if (err != KP_ERR_AGAIN) {
+		kp_conn_close(conn, err == KP_ERR_CLOSED  ? KP_CLOSE_BY_PEER
+		                    : err == KP_ERR_NOMEM ? KP_CLOSE_NOMEM
+		                                          : KP_CLOSE_TLS);
+	}
+	return err == KP_OK && conn->state == KP_CONN_OPEN;
+}
+
+// read_sealed is read_some for a connection with TLS.
+static void read_sealed(struct kp_conn *conn)
+{
+	struct kp_bytes in = {NULL, 0};
+	kp_err err = kp_conn_tls_read(conn, &in);
+	if (err != KP_OK && err != KP_ERR_AGAIN && conn->state == KP_CONN_SHAKING) {
+		kp_conn_close(conn, KP_CLOSE_TLS);
+		return;
+	}
+	if (err != KP_OK) {
+		on_read_error(conn, err);
+		return;
+	}
+	if (!note_read(conn, in.len))
+		return;
+	if (kp_conn_tls_is_plain(conn->tls, in)) {
+		take_plain(conn, in);
+		return;
+	}
+	if (conn->state == KP_CONN_SHAKING) {
+		if (!shake(conn, in))
+			return;
+		in.len = 0;
+	}
+	while (open_some(conn, &in))
+		continue;
+	if (conn->state == KP_CONN_OPEN && kp_conn_unsent(conn) > 0)
+		kp_conn_flush_soon(conn);
+}
+
+// write_hands writes what the handshake has to say.
+static void write_hands(struct kp_conn *conn)
+{
+	kp_err err = kp_conn_tls_write(conn);
+	if (err != KP_OK && err != KP_ERR_AGAIN)
+		kp_conn_close(conn, KP_CLOSE_TLS);
+	else
+		watch_for(conn);
+}
+
 // --- life
 
 // is_own_end tells whether a socket is connected to itself, as happens on the loopback when nobody
@@ -409,6 +558,11 @@ static void on_connected(struct kp_conn *conn)
 		kp_conn_close(conn, KP_CLOSE_CONNECT);
 		return;
 	}
+	if (conn->tls) {
+		conn->state = KP_CONN_SHAKING;
+		(void)shake(conn, (struct kp_bytes){NULL, 0});
+		return;
+	}
 	conn->state = KP_CONN_OPEN;
 	if (conn->ops->on_open)
 		conn->ops->on_open(conn);
@@ -425,6 +579,13 @@ static void on_ready(void *arg, unsigned events)
 	}
 	if (events & KP_WRITABLE)
 		flush(conn);
+	if (KP_UNLIKELY(conn->tls != NULL)) {
+		if (conn->state == KP_CONN_SHAKING && (events & KP_WRITABLE))
+			write_hands(conn);
+		if (conn->state != KP_CONN_CLOSED && (events & KP_READABLE))
+			read_sealed(conn);
+		return;
+	}
 	if (conn->state == KP_CONN_OPEN && (events & KP_READABLE))
 		read_some(conn);
 }

@@ -20,6 +20,7 @@ enum kp_close_reason {
 	KP_CLOSE_SLOW_READER,
 	KP_CLOSE_IDLE,
 	KP_CLOSE_NOMEM,
+	KP_CLOSE_TLS, // one side wanted TLS and the other something else, or did not trust it
 };
 
 struct kp_conn_ops {
@@ -43,6 +44,7 @@ struct kp_conn_ops {
 
 enum kp_conn_state {
 	KP_CONN_CONNECTING,
+	KP_CONN_SHAKING, // connected; the TLS handshake is under way
 	KP_CONN_OPEN,
 	KP_CONN_CLOSED
 };
@@ -69,6 +71,7 @@ struct kp_conn {
 	size_t frame_size_max;
 	size_t backlog_size_max;
 	struct kp_address peer;
+	struct kp_conn_tls *tls; // owned; NULL: plain
 };
 
 // kp_conn_open takes over a socket (also when it fails). NOMEM is its only error.

@@ -26,6 +26,9 @@ void kp_io_fini(struct kp_io *io)
 	if (io->receiver)
 		kp_block_unref(io->receiver);
 	io->receiver = NULL;
+	if (io->sealed)
+		kp_block_unref(io->sealed);
+	io->sealed = NULL;
 	while (io->free_blocks) {
 		struct kp_block *block = io->free_blocks;
 		io->free_blocks = block->next;

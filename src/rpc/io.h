@@ -43,6 +43,7 @@ struct kp_io {
 	struct kp_loop *loop; // borrowed
 	struct kp_batch batch;
 	struct kp_block *receiver; // the block that is read into; NULL: none yet
+	struct kp_block *sealed;   // what TLS is read into; NULL: none yet
 	struct kp_block *free_blocks;
 	int free_block_count;
 	struct kp_block *free_parts;
