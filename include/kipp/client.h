@@ -91,15 +91,15 @@ struct kp_proxy_options {
 // LIMIT: it was replaced a thousand times.
 KP_API kp_err kp_proxy_configure(struct kp_proxy *proxy, const struct kp_proxy_options *options);
 
-// kp_push is what a server sent without being asked. Its views last until the callback returns.
-struct kp_push {
+// kp_pushed is what a server sent without being asked. Its views last until the callback returns.
+struct kp_pushed {
 	struct kp_str function; // as the server named it, or empty
 	int ret;
 	struct kp_str reason;
 	struct kp_bytes body;
 };
 
-typedef void (*kp_on_push)(void *user, const struct kp_push *push);
+typedef void (*kp_on_push)(void *user, const struct kp_pushed *pushed);
 
 // kp_proxy_on_push has `on_push` called for what the servers of this proxy push on connections that
 // its calls opened: on a fiber of the thread whose connection it is. Proxies that lead to one

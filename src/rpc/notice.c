@@ -47,7 +47,7 @@ static void hear_hello(struct client_conn *conn, const struct kp_response_packet
 struct delivery {
 	struct client_loop *loop;
 	struct peer *peer;
-	struct kp_push push;
+	struct kp_pushed push;
 	struct kp_block *block;
 };
 
