@@ -64,9 +64,11 @@ struct kp_limiter_stats {
 	uint64_t overloads;             // times that it began to choose
 };
 
-struct kp_limiter_caller {
+// kp_limiter_slot is what is known of one caller.
+struct kp_limiter_slot {
 	uint32_t key;  // 0: free
-	float offered; // requests of the contested priority since the last look, older ones decayed
+	float offered; // requests since the last look, and three quarters of what was there then
+	bool is_greedy;
 	int64_t next_ns; // when its next request is within its share
 };
 
@@ -78,18 +80,22 @@ struct kp_limiter {
 
 	struct kp_limiter_options options; // with the defaults filled in
 	struct kp_limiter_stats stats;
-	double service_ns;     // of one request with a worker, averaged
-	double capacity;       // requests completed in one interval when busy; 0: not known
-	int level;             // the contested priority: above it all is taken; -1: not known
-	double caller_cost_ns; // between two requests of one caller within its share
-	int64_t look_ns;       // when the last look was
-	uint64_t late;         // requests since then that met a delay above the target
-	uint64_t offered[KP_LIMITER_PRIORITIES]; // since the last look
-	uint64_t contested;                      // of them: refused for delay or share
-	int quiet_looks;                         // in a row, without a refusal
-	uint32_t cluster_key;                    // the old caller that is refused; 0: none
+	int64_t look_ns;                         // when the last look was
+	uint64_t late;                           // requests since then that met a delay
+	uint64_t offered[KP_LIMITER_PRIORITIES]; // since the last look, while choosing
+	uint64_t contested; // refused since then for delay or share: the server was busy
+	uint64_t refused;   // since then, for whatever reason
+	int quiet_looks;    // in a row, without a refusal
+
+	double service_ns; // of one request with a worker, averaged; 0: not known
+	double capacity;   // requests completed in one interval when busy; 0: not known
+	double demand[KP_LIMITER_PRIORITIES]; // requests in one interval, averaged
+	double wished;                        // all of it together
+	int level;            // the contested priority: above it all is taken; -1: not known
+	int64_t caller_ns;    // between two requests of one caller within its share
+	uint32_t cluster_key; // the old caller that is refused
 	int64_t cluster_until_ns;
-	struct kp_limiter_caller callers[KP_LIMITER_CALLERS];
+	struct kp_limiter_slot slots[KP_LIMITER_CALLERS];
 };
 
 void kp_limiter_init(struct kp_limiter *limiter, const struct kp_limiter_options *options);
@@ -111,15 +117,18 @@ struct kp_limiter_ask {
 	int64_t now_ns;   // may be the batch's
 	int64_t delay_ns; // as told to kp_limiter_is_calm: the age of the pool queue's first, 0
 	                  // when it is empty; fibers: how long this batch has been running
-	int in_progress; // over all loops
-	int waiting;     // in the pool's queue; 0 on fibers
-	int priority;    // 0..7; -1: the default
-	uint32_t caller; // kp_limiter_caller_key; 0: not known, all such share a slot
-	bool knows_busy; // false: an old SDK, that takes a refusal for a fault
+	int in_progress;  // over all loops
+	int waiting;      // in the pool's queue; 0 on fibers
+	int priority;     // 0..7; -1: the default
+	uint32_t caller;  // kp_limiter_caller_key; 0: not known, all such share a slot
+	bool knows_busy;  // false: an old SDK, that takes a refusal for a fault
 };
 
 // kp_limiter_ask decides over one request that was not calm.
 kp_verdict kp_limiter_ask(struct kp_limiter *limiter, const struct kp_limiter_ask *ask);
+
+// kp_limiter_note_service averages how long requests keep a worker.
+void kp_limiter_note_service(struct kp_limiter *limiter, int64_t service_ns);
 
 // kp_limiter_finished notes that an admitted request is done. `service_ns` is how long it kept a
 // worker of a pool; 0 on fibers, where nobody needs to know.
@@ -127,7 +136,7 @@ static inline void kp_limiter_finished(struct kp_limiter *limiter, int64_t servi
 {
 	limiter->finished++;
 	if (service_ns > 0)
-		limiter->service_ns += ((double)service_ns - limiter->service_ns) / 16;
+		kp_limiter_note_service(limiter, service_ns);
 }
 
 // kp_limiter_caller_key makes a caller's key of its name, or of its address if it has none. Made
@@ -139,4 +148,6 @@ static inline bool kp_limiter_is_choosing(const struct kp_limiter *limiter)
 {
 	return limiter->calm_delay_ns < 0;
 }
+
+// kp_verdict_text says why for a person: "its caller has more than its share".
 const char *kp_verdict_text(kp_verdict verdict);
