@@ -112,9 +112,19 @@ void request_hedge_drop(struct kp_request *request)
 	free_hedge(request->other);
 }
 
+// note_silence: that nothing at all came while another endpoint answered is a sign, if a weak one.
+// Without it a frozen endpoint would go on to cost a hedge for each call that it gets.
+static void note_silence(const struct kp_request *request)
+{
+	const struct client_conn *conn = request->conn;
+	if (conn && conn->peer && request->is_written && conn->conn.received == request->heard)
+		peer_on_silence(conn->peer, false);
+}
+
 struct kp_request *request_hedge_won(struct kp_request *hedge)
 {
 	struct kp_request *request = hedge->other;
+	note_silence(request);
 	request_call_off(request);
 	request_leave(request);
 	free_hedge(hedge);
