@@ -1,0 +1,286 @@
+// outage_test.c - what callers notice when a server dies, freezes, refuses or comes back.
+#include "rpc/fake.h"
+
+// load keeps a number of calls in flight until so many have ended.
+struct load {
+	struct RpcTest_Echo *echo;
+	int to_start;
+	int ended;
+	int failed;
+	int silent; // of the failed: timed out
+};
+
+static void on_end(void *arg, kp_err err, const struct RpcTest_Echo_add_result *result)
+{
+	struct load *load = arg;
+	load->ended++;
+	load->failed += err != KP_OK;
+	load->silent += err == KP_ERR_TIMEOUT;
+	if (load->to_start-- > 0)
+		assert_int_equal(RpcTest_Echo_add_async(load->echo, 1, 2, on_end, load), KP_OK);
+}
+
+static void run_load(struct kp_client *client, struct load *load, int width, int count)
+{
+	load->to_start = count;
+	load->ended = load->failed = load->silent = 0;
+	for (int i = 0; i < width && load->to_start-- > 0; i++)
+		assert_int_equal(RpcTest_Echo_add_async(load->echo, 1, 2, on_end, load), KP_OK);
+	assert_int_equal(kp_client_drive(client, 60000), KP_OK);
+	assert_int_equal(load->ended, count);
+}
+
+struct stage {
+	struct fake a, b;
+	struct kp_client *client;
+	struct load load;
+};
+
+static void open_stage(struct stage *stage, fake_fn a, fake_fn b, int timeout_ms,
+                       const struct kp_function_policy *policy)
+{
+	char text[256];
+	fake_open(&stage->a, a);
+	fake_open(&stage->b, b);
+	struct kp_client_options options = patient;
+	options.timeout_ms = timeout_ms;
+	assert_int_equal(kp_client_open(&options, &stage->client, NULL), KP_OK);
+	stage->load.echo = RpcTest_Echo_proxy(
+	        stage->client, fake_object(text, sizeof(text), &stage->a, &stage->b));
+	struct kp_proxy_options proxy = {.policies = policy, .policy_count = policy != NULL};
+	assert_int_equal(kp_proxy_configure((struct kp_proxy *)stage->load.echo, &proxy), KP_OK);
+}
+
+static void close_stage(struct stage *stage)
+{
+	kp_client_close(stage->client);
+	fake_close(&stage->a);
+	fake_close(&stage->b);
+	assert_int_equal(kp_mem_live(), 0);
+}
+
+// --- one of two dies
+
+enum {
+	IN_FLIGHT = 40,
+	DIES_AFTER = 300,
+};
+
+// dies answers a number of calls, then its process is gone: all connections break at once and the
+// port refuses.
+static bool dies(struct fake *fake, const struct kp_request_packet *packet, struct kp_buf *out)
+{
+	if (fake_count(&fake->requests) <= DIES_AFTER)
+		return fake_right(fake, packet, out);
+	kp_buf_clear(out);
+	if (fake->listener >= 0)
+		shutdown(fake->listener, SHUT_RDWR);
+	return false;
+}
+
+static void die_under_load(const struct kp_function_policy *policy, struct load *ret)
+{
+	struct stage stage = {0};
+	open_stage(&stage, dies, fake_right, 60000, policy);
+	run_load(stage.client, &stage.load, IN_FLIGHT, 4000);
+	*ret = stage.load;
+	assert_true(fake_count(&stage.a.requests) > DIES_AFTER);
+	close_stage(&stage);
+}
+
+static void at_most_the_calls_in_flight_on_a_dead_server_fail(void **state)
+{
+	struct load load;
+	die_under_load(NULL, &load);
+	assert_in_range(load.failed, 1, IN_FLIGHT);
+}
+
+static void none_fails_that_may_be_sent_again(void **state)
+{
+	struct load load;
+	const struct kp_function_policy policy = {.is_idempotent = true};
+	die_under_load(&policy, &load);
+	assert_int_equal(load.failed, 0);
+}
+
+// --- one of two freezes
+
+static bool freezes(struct fake *fake, const struct kp_request_packet *packet, struct kp_buf *out)
+{
+	return fake_count(&fake->requests) > DIES_AFTER || fake_right(fake, packet, out);
+}
+
+static void callers_of_a_frozen_server_recover_within_one_timeout(void **state)
+{
+	struct stage stage = {0};
+	open_stage(&stage, freezes, fake_right, 300, NULL);
+	run_load(stage.client, &stage.load, IN_FLIGHT, 4000);
+	assert_true(fake_count(&stage.a.requests) > DIES_AFTER);
+	// Those that were with it when it froze wait for one timeout, and no others do.
+	assert_int_equal(stage.load.failed, stage.load.silent);
+	assert_in_range(stage.load.failed, 1, IN_FLIGHT);
+	run_load(stage.client, &stage.load, IN_FLIGHT, 2000);
+	assert_int_equal(stage.load.failed, 0);
+	close_stage(&stage);
+}
+
+static void hedges_hide_a_frozen_server(void **state)
+{
+	struct stage stage = {0};
+	const struct kp_function_policy policy = {.is_idempotent = true, .hedge_ms = 20};
+	open_stage(&stage, freezes, fake_right, 60000, &policy);
+	run_load(stage.client, &stage.load, IN_FLIGHT, 4000);
+	assert_int_equal(stage.load.failed, 0);
+	close_stage(&stage);
+}
+
+// --- refused
+
+static void a_refused_connect_does_not_wait_out_the_connect_timeout(void **state)
+{
+	struct stage stage = {0};
+	open_stage(&stage, fake_right, fake_right, 60000, NULL);
+	fake_close(&stage.a);
+	run_load(stage.client, &stage.load, 1, 20); // would take a minute each
+	assert_int_equal(stage.load.failed, 0);
+	fake_close(&stage.b);
+	run_load(stage.client, &stage.load, 1, 20);
+	assert_true(stage.load.failed > 0);
+	fake_open(&stage.a, fake_right);
+	fake_open(&stage.b, fake_right);
+	close_stage(&stage);
+}
+
+// --- isolation
+
+// holds keeps its first call, is silent to the others, and answers the first at the first ping.
+static bool holds(struct fake *fake, const struct kp_request_packet *packet, struct kp_buf *out)
+{
+	int32_t *held = fake->user;
+	if (kp_str_equal(packet->function, kp_str("tars_ping"))) {
+		struct kp_request_packet first = {.request_id = *held};
+		fake_answer_int(&first, 42, out);
+	} else if (*held == 0) {
+		*held = packet->request_id;
+	}
+	return true;
+}
+
+static void isolation_closes_no_connection(void **state)
+{
+	int32_t held = 0, sum = 0;
+	struct stage stage = {.a = {.user = &held}};
+	open_stage(&stage, holds, fake_right, 60000, NULL);
+	struct kp_call *call;
+	struct kp_request *innocent;
+	char text[256];
+	assert_int_equal(kp_call_open(stage.client, &call), KP_OK);
+	struct RpcTest_Echo *only =
+	        RpcTest_Echo_proxy(stage.client, fake_object(text, sizeof(text), &stage.a, NULL));
+	assert_int_equal(begin_add(only, call, 1, 2, &innocent), KP_OK);
+	while (fake_count(&stage.a.requests) < 1)
+		assert_int_equal(kp_client_listen(stage.client, 1), KP_OK);
+	kp_call_set_timeout(call, 5);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(RpcTest_Echo_add(only, call, 1, 2, &sum), KP_ERR_TIMEOUT);
+	// New calls go to the other one; they are what has the sick one pinged.
+	size_t index = 9;
+	kp_err err = KP_ERR_TIMEOUT;
+	struct kp_request *waits[2] = {innocent, NULL};
+	kp_call_set_timeout(call, 60000);
+	while (err == KP_ERR_TIMEOUT) {
+		struct kp_request *other;
+		assert_int_equal(begin_add(stage.load.echo, call, 1, 2, &other), KP_OK);
+		assert_int_equal(end_int(other, &sum), KP_OK);
+		struct kp_request *tick;
+		assert_int_equal(begin_add(stage.load.echo, call, 1, 2, &tick), KP_OK);
+		waits[1] = tick;
+		err = kp_join_any(call, waits, 2, 0, &index);
+		err = err == KP_OK && index == 1 ? KP_ERR_TIMEOUT : err;
+		assert_int_equal(end_int(tick, &sum), KP_OK);
+	}
+	assert_int_equal(err, KP_OK);
+	assert_int_equal(end_int(innocent, &sum), KP_OK);
+	assert_int_equal(sum, 42);
+	assert_int_equal(fake_count(&stage.a.hellos), 1);
+	assert_int_equal(fake_count(&stage.a.closed), 0);
+	kp_call_close(call);
+	close_stage(&stage);
+}
+
+// --- wake-ups
+
+struct chain {
+	struct RpcTest_Echo *echo;
+	struct kp_call *call;
+	int left;
+	int ended;
+	int wrong;
+};
+
+// next_link makes the next call now in one way and now in another, from inside the callback of the
+// one before.
+static void next_link(void *arg, kp_err err, const struct RpcTest_Echo_add_result *result)
+{
+	struct chain *chain = arg;
+	chain->ended++;
+	chain->wrong += err != KP_OK || result->ret != 3;
+	if (chain->left-- <= 0)
+		return;
+	int32_t sum = 0;
+	struct kp_request *requests[2];
+	switch (chain->left % 3) {
+	case 0:
+		chain->wrong += RpcTest_Echo_add(chain->echo, chain->call, 1, 2, &sum) != KP_OK;
+		break;
+	case 1:
+		chain->wrong += RpcTest_Echo_ping_oneway(chain->echo) != KP_OK;
+		break;
+	default:
+		for (int i = 0; i < 2; i++)
+			chain->wrong +=
+			        begin_add(chain->echo, chain->call, 1, 2, &requests[i]) != KP_OK;
+		chain->wrong += kp_join_any(chain->call, requests, 2, 0, NULL) != KP_OK;
+		kp_request_cancel(requests[0]);
+		chain->wrong += end_int(requests[1], &sum) != KP_OK;
+	}
+	kp_call_reset(chain->call);
+	chain->wrong += RpcTest_Echo_add_async(chain->echo, 1, 2, next_link, chain) != KP_OK;
+}
+
+static void no_wake_up_is_lost_that_would_stall_a_callback(void **state)
+{
+	enum {
+		CHAINS = 16,
+		LINKS = 300,
+	};
+	struct world world = open_world(2);
+	struct chain chains[CHAINS];
+	for (int i = 0; i < CHAINS; i++) {
+		chains[i] = (struct chain){.echo = world.echo, .left = LINKS};
+		assert_int_equal(kp_call_open(world.client, &chains[i].call), KP_OK);
+		assert_int_equal(RpcTest_Echo_add_async(world.echo, 1, 2, next_link, &chains[i]),
+		                 KP_OK);
+	}
+	assert_int_equal(kp_client_drive(world.client, 60000), KP_OK);
+	for (int i = 0; i < CHAINS; i++) {
+		assert_int_equal(chains[i].ended, LINKS + 1);
+		assert_int_equal(chains[i].wrong, 0);
+		kp_call_close(chains[i].call);
+	}
+	close_world(&world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(at_most_the_calls_in_flight_on_a_dead_server_fail),
+	        cmocka_unit_test(none_fails_that_may_be_sent_again),
+	        cmocka_unit_test(callers_of_a_frozen_server_recover_within_one_timeout),
+	        cmocka_unit_test(hedges_hide_a_frozen_server),
+	        cmocka_unit_test(a_refused_connect_does_not_wait_out_the_connect_timeout),
+	        cmocka_unit_test(isolation_closes_no_connection),
+	        cmocka_unit_test(no_wake_up_is_lost_that_would_stall_a_callback),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
