@@ -9,6 +9,7 @@
 #include "kipp/codec.h"
 #include "kipp/describe.h"
 #include "kipp/err.h"
+#include "kipp/limits.h"
 #include "kipp/push.h"
 #include "kipp/server.h"
 #include "kipp/str.h"

@@ -5,6 +5,7 @@
 
 #include "kipp/call.h"
 #include "kipp/describe.h"
+#include "kipp/limits.h"
 
 KP_BEGIN_DECLS
 
@@ -30,6 +31,9 @@ struct kp_adapter_options {
 	                         // -6; 0: 10000
 	size_t backlog_size_max; // unread answers of one connection, over it the connection is
 	                         // closed; 0: 64 MiB
+	const char *allow;       // sources that may connect, "10.0.0.0/8, fd00::/8"; NULL: all
+	const char *deny;        // sources that may not; it beats allow
+	struct kp_limits limits; // all zero: the defaults of limits.h
 };
 
 // Counters of one adapter since its start. Read at any time; each is exact, the set is not one
