@@ -56,6 +56,9 @@ static const struct flag_row flags[FLAG_COUNT] = {
         [FLAG_CALL_TIMEOUT] = NUMBER_ROW('t', "timeout", "MS", 1, 86400000,
                                          "how long the answer may take, in milliseconds"),
         [FLAG_ONEWAY] = SWITCH_ROW(0, "oneway", "expect no answer"),
+        [FLAG_FROM] = TEXT_ROW(0, "from", "TARGET",
+                               "also what this caller sees: a server or an instance, @NODE behind "
+                               "it for those of one machine"),
         [FLAG_DIR] = TEXT_ROW('o', "output", "DIR", "where the generated files go"),
 };
 
@@ -115,6 +118,19 @@ static const struct command commands[] = {
          FLAG_BIT(FLAG_FOLLOW) | FLAG_BIT(FLAG_LINES), 1, 1, verb_logs},
         {"events", "", STEER, "what happened on the platform", NULL,
          FLAG_BIT(FLAG_FOLLOW) | FLAG_BIT(FLAG_LINES) | FLAG_BIT(FLAG_OUTPUT), 0, 0, verb_events},
+
+        {"admin", "TARGET COMMAND...", STEER, "give running instances an admin command",
+         "TARGET is an application, a server or an instance; COMMAND is what the server knows:\n"
+         "tars.help lists it.\n\n"
+         "  kipp admin Book.PaymentServer tars.viewstatus\n"
+         "  kipp admin Book.PaymentServer.1 tars.setloglevel DEBUG\n",
+         FLAG_BIT(FLAG_OUTPUT) | FLAG_BIT(FLAG_TIMEOUT), 2, -1, verb_admin},
+        {"explain", "OBJECT", STEER, "why calls go where they go",
+         "Lists the endpoints of an object, which of them are handed out, and why the others are\n"
+         "not. With --from it also tells what that caller makes of them.\n\n"
+         "  kipp explain Book.PaymentServer.PayObj\n"
+         "  kipp explain Book.PaymentServer.PayObj --from Book.StoreServer@node-a\n",
+         FLAG_BIT(FLAG_OUTPUT) | FLAG_BIT(FLAG_FROM) | FLAG_BIT(FLAG_TIMEOUT), 1, 1, verb_explain},
 
         {"call", "OBJECT [FUNCTION ['{JSON}'|@FILE|-]]", TALK, "call a function by name",
          "OBJECT is App.Server.Obj, found through the controller, or App.Server.Obj@ENDPOINT.\n"

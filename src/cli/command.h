@@ -33,6 +33,7 @@ enum flag {
 	FLAG_CALL_TIMEOUT,
 	FLAG_ONEWAY,
 	FLAG_DIR,
+	FLAG_FROM,
 	FLAG_COUNT
 };
 

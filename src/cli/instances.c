@@ -69,6 +69,18 @@ static const char *endpoints_text(struct cli *cli, const struct kipp_Adapter_lis
 	return text;
 }
 
+// suspended_text says which adapters take no calls, and why; empty: all do.
+static const char *suspended_text(struct cli *cli, const struct kipp_Adapter_list *adapters)
+{
+	const char *text = "";
+	for (size_t i = 0; i < adapters->len; i++)
+		if (adapters->ptr[i].suspended.len > 0)
+			text = cli_text(cli, "%s%s%.*s suspended: %.*s", text, *text ? "; " : "",
+			                KP_STR_ARG(adapters->ptr[i].name),
+			                KP_STR_ARG(adapters->ptr[i].suspended));
+	return text;
+}
+
 static bool has_process(const struct kipp_Status *status)
 {
 	return status->pid > 0 && status->startedMs > 0;
@@ -88,6 +100,11 @@ static void fill_row(struct cli *cli, const struct kipp_InstanceView *view, cons
 	row[ENDPOINTS] = endpoints_text(cli, &status->adapters);
 	row[PACKAGE_SHORT] = cli_text(cli, "%.12s", cli_terminated(cli, package));
 	row[REASON] = cli_terminated(cli, status->reason);
+	const char *suspended = suspended_text(cli, &status->adapters);
+	if (*suspended && status->state == kipp_State_Active) {
+		row[STATE] = "Suspended";
+		row[REASON] = suspended;
+	}
 	row[PACKAGE] = cli_terminated(cli, package);
 	row[APPLICATION] = cli_terminated(cli, server->application);
 	row[SERVER] = cli_terminated(cli, server->name);

@@ -71,9 +71,9 @@ static const char *colour_of(const struct column *column, const char *text)
 		const char *text;
 		const char *colour;
 	} colours[] = {
-	        {"Active", "\033[32m"},  {"Failed", "\033[31m"},  {"Lost", "\033[31m"},
-	        {"Backoff", "\033[33m"}, {"warning", "\033[33m"}, {"error", "\033[31m"},
-	        {"silent", "\033[31m"},  {"alive", "\033[32m"},
+	        {"Active", "\033[32m"},  {"Failed", "\033[31m"},    {"Lost", "\033[31m"},
+	        {"Backoff", "\033[33m"}, {"Suspended", "\033[33m"}, {"warning", "\033[33m"},
+	        {"error", "\033[31m"},   {"silent", "\033[31m"},    {"alive", "\033[32m"},
 	};
 	if (column->kind != CELL_STATE && column->kind != CELL_LEVEL)
 		return NULL;

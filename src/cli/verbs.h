@@ -17,6 +17,8 @@ int verb_stop(struct cli *cli, const struct args *args);
 int verb_restart(struct cli *cli, const struct args *args);
 int verb_logs(struct cli *cli, const struct args *args);
 int verb_events(struct cli *cli, const struct args *args);
+int verb_admin(struct cli *cli, const struct args *args);
+int verb_explain(struct cli *cli, const struct args *args);
 int verb_call(struct cli *cli, const struct args *args);
 int verb_completion(struct cli *cli, const struct args *args);
 int verb_version(struct cli *cli, const struct args *args);

@@ -302,4 +302,5 @@ const struct kipp_Admin_ops admin_ops = {
         .listNodes = list_nodes,
         .listEvents = list_events,
         .version = version,
+        .explain = controller_explain,
 };

@@ -71,6 +71,11 @@ enum kipp_Outcome controller_outcome(kp_err err);
 int32_t controller_answer(struct kp_call *call, kp_err err, const struct kp_why *why,
                           struct kp_str *ret_why);
 
+// explain.c
+int32_t controller_explain(struct kp_call *call, struct kp_str object,
+                           struct kipp_EndpointView_list *ret_endpoints, bool *ret_is_held,
+                           struct kp_str *ret_why);
+
 // controller_view fills what is shown of an instance; texts are in the call or in the state.
 kp_err controller_view(struct kp_call *call, const struct instance *instance,
                        struct kipp_InstanceView *ret);

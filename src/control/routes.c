@@ -60,7 +60,8 @@ static kp_err add_adapter(const struct instance *instance, const struct kipp_Ada
 			return KP_ERR_NOMEM;
 		size_t before = ret->all.len;
 		KP_TRY(routes_of_endpoint(object, adapter->endpoint, kp_str(instance->node->host),
-		                          kp_str(instance->node->name), instance_is_up(instance),
+		                          kp_str(instance->node->name),
+		                          instance_is_up(instance) && adapter->suspended.len == 0,
 		                          ret));
 		if (ret->all.len > before)
 			ret->all.ptr[before].was_up = instance_was_up(instance);
@@ -97,8 +98,8 @@ static kp_err note_held(struct state *state, struct registry *registry, const ch
 	struct kp_str object;
 	while (registry_next_held(registry, kp_str(server), &index, &object))
 		KP_TRY(state_notice(state, "registry.held", object, kp_str(""), 1,
-		                    "all nodes of %.*s are silent; its last known endpoints stay "
-		                    "listed",
+		                    "no instance of %.*s is heard of and takes calls; its last "
+		                    "known endpoints stay listed",
 		                    KP_STR_ARG(object)));
 	return KP_OK;
 }

@@ -236,17 +236,41 @@ static void full_names(const struct config_input *input, struct kp_str names, st
 	}
 }
 
+static bool has_setting(const struct config_adapter *adapter, const char *key)
+{
+	for (size_t i = 0; i < adapter->setting_count; i++)
+		if (kp_str_equal(adapter->settings[i].key, kp_str(key)))
+			return true;
+	return false;
+}
+
+// Keys of an adapter that are written in their own place.
+static bool is_of_adapter(struct kp_str key)
+{
+	static const char *const keys[] = {"endpoint", "servant",      "threads", "maxconns",
+	                                   "queuecap", "queuetimeout", "protocol"};
+	for (size_t i = 0; i < COUNT(keys); i++)
+		if (kp_str_equal(key, kp_str(keys[i])))
+			return true;
+	return false;
+}
+
 static kp_err put_adapter_keys(struct printer *p, const struct config_adapter *adapter,
                                struct kp_str servants)
 {
-	KP_TRY(put_text(p, "allow", kp_str("")));
+	if (!has_setting(adapter, "allow"))
+		KP_TRY(put_text(p, "allow", kp_str("")));
 	KP_TRY(put_text(p, "endpoint", adapter->endpoint));
 	KP_TRY(put_text(p, "servant", servants));
 	KP_TRY(put_int(p, "threads", adapter->threads));
 	KP_TRY(put_int(p, "maxconns", adapter->connections_max));
 	KP_TRY(put_int(p, "queuecap", adapter->queue_max));
 	KP_TRY(put_int(p, "queuetimeout", adapter->queue_timeout_ms));
-	return put_text(p, "protocol", adapter->protocol.len ? adapter->protocol : kp_str("tars"));
+	KP_TRY(put_text(p, "protocol", adapter->protocol.len ? adapter->protocol : kp_str("tars")));
+	for (size_t i = 0; i < adapter->setting_count; i++)
+		if (!is_of_adapter(adapter->settings[i].key))
+			KP_TRY(put(p, adapter->settings[i].key, adapter->settings[i].value));
+	return KP_OK;
 }
 
 static kp_err put_adapter(struct printer *p, const struct config_adapter *adapter)
@@ -269,6 +293,18 @@ static kp_err put_adapter(struct printer *p, const struct config_adapter *adapte
 	return err;
 }
 
+// A package is never written to, so the files that a server of ours fetches have a folder of their
+// own.
+static kp_err put_config_path(struct printer *p)
+{
+	const struct config_input *input = p->input;
+	char path[1024];
+	if (find_setting(input, "", "configpath"))
+		return KP_OK;
+	snprintf(path, sizeof(path), "%.*sconfig/", KP_STR_ARG(input->data_path));
+	return put_text(p, "configpath", kp_str(path));
+}
+
 static kp_err put_identity(struct printer *p)
 {
 	const struct config_input *input = p->input;
@@ -285,6 +321,7 @@ static kp_err put_identity(struct printer *p)
 	KP_TRY(put_text(p, "node", kp_str(node)));
 	KP_TRY(put_text(p, "basepath", input->base_path));
 	KP_TRY(put_text(p, "datapath", input->data_path));
+	KP_TRY(put_config_path(p));
 	return put_text(p, "logpath", input->log_path);
 }
 

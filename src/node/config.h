@@ -6,6 +6,11 @@
 
 #include "kipp/buf.h"
 
+struct config_setting {
+	struct kp_str key; // of the server's section; "client.KEY" is of the client's
+	struct kp_str value;
+};
+
 struct config_adapter {
 	struct kp_str name; // "PayObjAdapter"; the full name is made of it
 	struct kp_str
@@ -16,11 +21,8 @@ struct config_adapter {
 	int connections_max;
 	int queue_max;
 	int queue_timeout_ms;
-};
-
-struct config_setting {
-	struct kp_str key; // of the server's section; "client.KEY" is of the client's
-	struct kp_str value;
+	const struct config_setting *settings; // further keys of its section
+	size_t setting_count;
 };
 
 struct config_input {

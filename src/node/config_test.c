@@ -78,6 +78,7 @@ static const char golden[] =
         "      node=tars.tarsnode.ServerObj@tcp -h 127.0.0.1 -p 17891\n"
         "      basepath=/d/servers/Book.PaymentServer.1/bin/\n"
         "      datapath=/d/servers/Book.PaymentServer.1/data/\n"
+        "      configpath=/d/servers/Book.PaymentServer.1/data/config/\n"
         "      logpath=/d/servers/Book.PaymentServer.1/log/\n"
         "      logLevel=INFO\n"
         "      loglevel=INFO\n"
@@ -236,10 +237,35 @@ static int check_heap(void **state)
 	return kp_mem_live() == 0 ? 0 : -1;
 }
 
+static void an_adapter_s_further_keys_stand_in_its_section(void **state)
+{
+	static const struct config_setting settings[] = {
+	        {TEXT("dispatch"), TEXT("pool")},
+	        {TEXT("allow"), TEXT("10.0.0.0/8")},
+	        {TEXT("threads"), TEXT("99")}, // has its own place
+	};
+	struct config_adapter own = adapter;
+	own.settings = settings;
+	own.setting_count = 3;
+	struct config_input input = sample();
+	input.adapters = &own;
+	struct kp_buf out = {0};
+	assert_int_equal(config_print(&input, &out, NULL), KP_OK);
+	kp_buf_append_byte(&out, '\0');
+	const char *text = (const char *)out.data;
+	const char *section = strstr(text, "Adapter>");
+	assert_non_null(strstr(section, "        dispatch=pool\n"));
+	assert_non_null(strstr(section, "        allow=10.0.0.0/8\n"));
+	assert_null(strstr(section, "allow=\n"));
+	assert_null(strstr(section, "threads=99"));
+	kp_buf_fini(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(config_is_what_it_was),
+	        cmocka_unit_test(an_adapter_s_further_keys_stand_in_its_section),
 	        cmocka_unit_test(config_is_read_back_by_our_own_parser),
 	        cmocka_unit_test(config_settings_take_the_place_of_defaults),
 	        cmocka_unit_test(config_refuses_what_some_parser_would_misread),

@@ -16,7 +16,9 @@
 
 enum {
 	NEWBORN_ROUNDS_MAX = 10000, // of a millisecond
+	TELLS_MAX = 10,             // events of a server's own in tell_span_ns
 };
+static const int64_t tell_span_ns = 60 * KP_NS_PER_S;
 
 bool instance_id_is_valid(struct kp_str id)
 {
@@ -103,6 +105,7 @@ static void on_process_ended(void *arg, unsigned events)
 	instance->watch = NULL;
 	kp_proc_close(&instance->proc);
 	reap_family(instance);
+	memset(instance->suspensions, 0, sizeof(instance->suspensions));
 	write_record(instance);
 	instance_step(instance, &(struct supervise_event){.kind = SUPERVISE_ENDED, .text = text},
 	              kp_clock_ns());
@@ -444,6 +447,28 @@ int instance_adapter_index(const struct instance *instance, struct kp_str name)
 	return SUPERVISE_ADAPTERS_MAX;
 }
 
+bool instance_suspend(struct instance *instance, int adapter, struct kp_str reason, int64_t now_ns)
+{
+	if (adapter < 0 || adapter >= SUPERVISE_ADAPTERS_MAX)
+		return false;
+	struct instance_suspension *suspension = &instance->suspensions[adapter];
+	bool was_on = suspension->is_on;
+	suspension->is_on = reason.len > 0;
+	if (suspension->is_on && !was_on)
+		suspension->since_ns = now_ns;
+	snprintf(suspension->reason, sizeof(suspension->reason), "%.*s", KP_STR_ARG(reason));
+	return was_on != suspension->is_on;
+}
+
+bool instance_may_tell(struct instance *instance, int64_t now_ns)
+{
+	if (instance->told_ns == 0 || now_ns - instance->told_ns >= tell_span_ns) {
+		instance->told_ns = now_ns;
+		instance->told = 0;
+	}
+	return instance->told++ < TELLS_MAX;
+}
+
 static bool is_wildcard(struct kp_str endpoint)
 {
 	struct kp_str word;
@@ -502,6 +527,10 @@ void instance_status(const struct instance *instance, struct kp_arena *arena,
 		adapter->name = kp_arena_str(arena, adapter->name);
 		adapter->servant = kp_arena_str(arena, adapter->servant);
 		adapter->protocol = kp_arena_str(arena, adapter->protocol);
+		adapter->settings = (struct kp_str_str_map){0};
+		if (i + 1 < SUPERVISE_ADAPTERS_MAX && instance->suspensions[i + 1].is_on)
+			adapter->suspended =
+			        kp_arena_str(arena, kp_str(instance->suspensions[i + 1].reason));
 		adapter->endpoint = real_endpoint(instance, arena, adapter);
 	}
 }

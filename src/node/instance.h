@@ -17,6 +17,7 @@
 
 enum {
 	INSTANCE_ID_SIZE = 200,
+	INSTANCE_REASON_SIZE = 200,
 };
 
 struct instance;
@@ -50,6 +51,13 @@ struct instance_owner {
 	char boot[40];
 };
 
+// instance_suspension says that an adapter takes no calls, by the server's own word.
+struct instance_suspension {
+	bool is_on;
+	int64_t since_ns;
+	char reason[INSTANCE_REASON_SIZE];
+};
+
 struct instance {
 	const struct instance_owner *owner;
 	char id[INSTANCE_ID_SIZE];
@@ -63,6 +71,9 @@ struct instance {
 	struct kp_proc proc;
 	struct kp_watch *watch; // owned; of the process's end
 	char sdk_version[32];
+	struct instance_suspension suspensions[SUPERVISE_ADAPTERS_MAX]; // as adapters are numbered
+	int64_t told_ns; // when the server's own events were counted anew
+	int told;
 	bool is_over;
 };
 
@@ -86,6 +97,14 @@ void instance_step(struct instance *instance, const struct supervise_event *even
 
 // instance_adapter_index numbers the adapters for heartbeats; SUPERVISE_ADAPTERS_MAX: unknown.
 int instance_adapter_index(const struct instance *instance, struct kp_str name);
+
+// instance_suspend notes that an adapter takes no calls for a reason, or takes them again (no
+// reason). Returns whether that is news. A new process begins without.
+bool instance_suspend(struct instance *instance, int adapter, struct kp_str reason, int64_t now_ns);
+
+// instance_may_tell lets through so many events of a server's own in a while that nobody drowns in
+// them.
+bool instance_may_tell(struct instance *instance, int64_t now_ns);
 
 // instance_status fills in what is; texts live in the arena or in the instance.
 void instance_status(const struct instance *instance, struct kp_arena *arena,

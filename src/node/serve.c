@@ -1,6 +1,7 @@
 // serve.c - what the agent offers: heartbeats for servers, logs for people.
 #include "base/mem.h"
 #include "base/try.h"
+#include "interfaces/admin.h"
 #include "interfaces/node.h"
 #include "kipp/version.h"
 #include "node/agent_internal.h"
@@ -109,11 +110,63 @@ static uint32_t latest_keep_alive_time(struct kp_call *call)
 	return (uint32_t)((kp_clock_wall_ms() - ago_ms) / 1000);
 }
 
+// shown cuts a text from a server to what an event may hold, and leaves no control characters.
+static void shown(struct kp_str text, char *ret, size_t size)
+{
+	snprintf(ret, size, "%.*s", KP_STR_ARG(text));
+	for (char *at = ret; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 127)
+			*at = ' ';
+}
+
+static int32_t report_adapter(struct kp_call *call, const struct tars_ServerInfo *info,
+                              struct kp_str reason)
+{
+	struct agent *agent = kp_call_user(call);
+	struct instance *instance = find_sender(agent, info);
+	char name[128], why[INSTANCE_REASON_SIZE], text[512];
+	if (!instance)
+		return UNKNOWN;
+	int adapter = instance_adapter_index(instance, info->adapter);
+	shown(reason, why, sizeof(why));
+	shown(info->adapter, name, sizeof(name));
+	if (!instance_suspend(instance, adapter, kp_str(why), kp_clock_ns()))
+		return adapter < SUPERVISE_ADAPTERS_MAX ? 0 : UNKNOWN;
+	int64_t since_ns = instance->suspensions[adapter].since_ns;
+	if (why[0])
+		snprintf(text, sizeof(text), "%s suspended: %s", name, why);
+	else
+		snprintf(text, sizeof(text), "%s resumed after %lld s", name,
+		         (long long)((kp_clock_ns() - since_ns) / KP_NS_PER_S));
+	agent_note(agent, why[0] ? "adapter.suspended" : "adapter.resumed", kp_str(instance->id),
+	           why[0] ? 1 : 0, text);
+	return 0;
+}
+
+static int32_t report_event(struct kp_call *call, const struct tars_ServerInfo *info,
+                            struct kp_str kind, int32_t level, struct kp_str text)
+{
+	struct agent *agent = kp_call_user(call);
+	struct instance *instance = find_sender(agent, info);
+	char name[64], word[48], sentence[512];
+	if (!instance)
+		return UNKNOWN;
+	if (!instance_may_tell(instance, kp_clock_ns()))
+		return 0;
+	shown(kind, word, sizeof(word));
+	shown(text, sentence, sizeof(sentence));
+	snprintf(name, sizeof(name), "server.%s", word);
+	agent_note(agent, name, kp_str(instance->id), level < 0 || level > 2 ? 2 : level, sentence);
+	return 0;
+}
+
 static const struct tars_ServerF_ops server_ops = {
         .keepAlive = keep_alive,
         .keepActiving = keep_activing,
         .reportVersion = report_version,
         .getLatestKeepAliveTime = latest_keep_alive_time,
+        .reportAdapter = report_adapter,
+        .reportEvent = report_event,
 };
 
 // --- logs
@@ -165,6 +218,55 @@ static int32_t read_log(struct kp_call *call, struct kp_str id, int64_t offset, 
 	return kipp_Outcome_Failed;
 }
 
+// --- admin commands
+
+// give asks the instance's admin servant. The instance may go meanwhile.
+static kp_err give(struct kp_call *call, struct agent *agent, int port, struct kp_str command,
+                   int32_t wait_ms, struct kp_str *answer)
+{
+	struct kp_str object = kp_call_format(call, "AdminObj@tcp -h 127.0.0.1 -p %d", port);
+	struct tars_AdminF *admin =
+	        object.ptr ? tars_AdminF_proxy(agent->client, object.ptr) : NULL;
+	if (!admin)
+		return KP_ERR_NOMEM;
+	kp_call_set_timeout(call, wait_ms);
+	return tars_AdminF_notify(admin, call, command, answer);
+}
+
+static int32_t admin(struct kp_call *call, struct kp_str id, struct kp_str command, int32_t wait_ms,
+                     struct kp_str *answer, struct kp_str *why)
+{
+	struct agent *agent = kp_call_user(call);
+	struct instance *instance = agent_find(agent, id);
+	*answer = *why = (struct kp_str){0};
+	if (wait_ms <= 0 || wait_ms > WAIT_MAX_MS)
+		wait_ms = WAIT_MAX_MS;
+	if (!instance) {
+		*why = kp_call_format(call, "no instance %.*s runs on node %s", KP_STR_ARG(id),
+		                      agent->name);
+		return kipp_Outcome_NotFound;
+	}
+	if (!supervise_is_alive(&instance->supervise)) {
+		*why = kp_call_format(call, "%.*s is %s and takes no commands", KP_STR_ARG(id),
+		                      supervise_state_name(instance->supervise.state));
+		return kipp_Outcome_Unavailable;
+	}
+	if (!instance->supervise.can_ask || !instance->record.admin_port) {
+		*why = kp_call_format(call, "%.*s has no port for admin commands", KP_STR_ARG(id));
+		return kipp_Outcome_Invalid;
+	}
+	kp_err err = give(call, agent, instance->record.admin_port, command, wait_ms, answer);
+	if (err == KP_OK)
+		return kipp_Outcome_Done;
+	if (err == KP_ERR_TIMEOUT)
+		*why = kp_call_format(call, "%.*s does not answer within %d ms", KP_STR_ARG(id),
+		                      wait_ms);
+	else
+		*why = kp_call_format(call, "%.*s cannot be asked: %s", KP_STR_ARG(id),
+		                      kp_err_text(err));
+	return kipp_Outcome_Unavailable;
+}
+
 static int32_t ping(struct kp_call *call, struct kp_str *version)
 {
 	*version = kp_str(KP_VERSION_TEXT);
@@ -174,6 +276,7 @@ static int32_t ping(struct kp_call *call, struct kp_str *version)
 static const struct kipp_Agent_ops agent_ops = {
         .readLog = read_log,
         .ping = ping,
+        .admin = admin,
 };
 
 kp_err agent_serve(struct agent *agent)

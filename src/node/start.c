@@ -72,6 +72,19 @@ static int pick_port(struct starting *s, struct kp_str adapter, struct kp_str ho
 	return 0;
 }
 
+static kp_err copy_settings(struct starting *s, const struct kp_str_str_map *wished,
+                            struct config_setting **ret)
+{
+	struct config_setting *settings =
+	        kp_arena_alloc_zero(s->arena, wished->len + 1, sizeof(*settings));
+	if (!settings)
+		return KP_ERR_NOMEM;
+	for (size_t i = 0; i < wished->len; i++)
+		settings[i] = (struct config_setting){wished->ptr[i].key, wished->ptr[i].value};
+	*ret = settings;
+	return KP_OK;
+}
+
 static kp_err plan_adapter(struct starting *s, const struct kipp_Adapter *wished,
                            struct config_adapter *ret)
 {
@@ -88,6 +101,8 @@ static kp_err plan_adapter(struct starting *s, const struct kipp_Adapter *wished
 			                  PORT_MIN, PORT_MIN + PORT_COUNT - 1);
 		KP_TRY(record_set_port(record, wished->name, port));
 	}
+	struct config_setting *settings;
+	KP_TRY(copy_settings(s, &wished->settings, &settings));
 	struct kp_buf text = {0};
 	config_endpoint_print(wished->endpoint, (struct kp_str){0}, port, &text);
 	*ret = (struct config_adapter){
@@ -99,6 +114,8 @@ static kp_err plan_adapter(struct starting *s, const struct kipp_Adapter *wished
 	        .connections_max = wished->maxConnections,
 	        .queue_max = wished->queueCap,
 	        .queue_timeout_ms = wished->queueTimeout,
+	        .settings = settings,
+	        .setting_count = wished->settings.len,
 	};
 	kp_buf_fini(&text);
 	return ret->endpoint.ptr ? KP_OK : KP_ERR_NOMEM;
@@ -132,11 +149,7 @@ static kp_err plan_admin_port(struct starting *s)
 static kp_err plan_settings(struct starting *s)
 {
 	const struct kp_str_str_map *wished = &s->instance->wish.server.settings;
-	s->settings = kp_arena_alloc_zero(s->arena, wished->len + 1, sizeof(*s->settings));
-	if (!s->settings)
-		return KP_ERR_NOMEM;
-	for (size_t i = 0; i < wished->len; i++)
-		s->settings[i] = (struct config_setting){wished->ptr[i].key, wished->ptr[i].value};
+	KP_TRY(copy_settings(s, wished, &s->settings));
 	s->setting_count = wished->len;
 	return KP_OK;
 }

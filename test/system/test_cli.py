@@ -13,8 +13,8 @@ from conftest import BOOK, KIPP, Daemon, processes_below, wait_until
 
 OK, FAILED, USAGE, NOTFOUND, DENIED, CONFLICT, UNREACHABLE = range(7)
 USER = os.path.join(BOOK, "user")
-COMMANDS = ("up controller node new idl deploy ps start stop restart remove logs events call completion version "
-            "help").split()
+COMMANDS = ("up controller node new idl deploy ps start stop restart remove logs events admin explain call "
+            "completion version help").split()
 NOWHERE = ("--controller", "127.0.0.1:1")
 
 
