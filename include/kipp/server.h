@@ -29,6 +29,8 @@ struct kp_adapter_options {
 	                         // for handlers that block or compute
 	int queue_timeout_ms;    // a request that waited longer for a pool's thread is refused with
 	                         // -6; 0: 10000
+	int delay_target_ms;     // while requests wait longer than this, some are refused with -9;
+	                         // 0: 20; below 0: however long they wait
 	size_t backlog_size_max; // unread answers of one connection, over it the connection is
 	                         // closed; 0: 64 MiB
 	const char *allow;       // sources that may connect, "10.0.0.0/8, fd00::/8"; NULL: all

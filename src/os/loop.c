@@ -22,9 +22,18 @@ int64_t kp_loop_now(struct kp_loop *loop)
 	if (KP_LIKELY(loop->now_ns != 0))
 		return loop->now_ns;
 	int64_t now_ns = kp_clock_ns();
-	if (loop->is_running) // outside a batch nothing would make the time move on
-		loop->now_ns = now_ns;
+	if (!loop->is_running) // outside a batch nothing would make the time move on
+		return now_ns;
+	loop->now_ns = now_ns;
+	if (loop->woke_ns == 0)
+		loop->woke_ns = now_ns;
 	return now_ns;
+}
+
+int64_t kp_loop_woke(struct kp_loop *loop)
+{
+	int64_t now_ns = kp_loop_now(loop);
+	return loop->woke_ns != 0 ? loop->woke_ns : now_ns;
 }
 
 int64_t kp_loop_refresh(struct kp_loop *loop)
@@ -90,7 +99,7 @@ static void end_batch(struct kp_loop *loop)
 		run_ready(loop);
 		run_deferred(loop);
 	}
-	loop->now_ns = 0;
+	loop->now_ns = loop->woke_ns = 0;
 	bool has_more = !kp_list_is_empty(&loop->ready) || !kp_list_is_empty(&loop->deferred);
 	if (has_more)
 		uv_idle_start(&loop->idle, on_idle);

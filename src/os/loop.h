@@ -37,6 +37,8 @@ struct kp_loop *kp_loop_current(void);
 // took.
 int64_t kp_loop_now(struct kp_loop *loop);
 int64_t kp_loop_refresh(struct kp_loop *loop);
+// kp_loop_woke is the first time that was read in the batch at hand.
+int64_t kp_loop_woke(struct kp_loop *loop);
 
 // kp_loop_set_private marks a loop that only its owner drives and frees: nothing else may settle on
 // it.

@@ -17,6 +17,7 @@ static void reap(struct kp_deferred *deferred)
 {
 	struct server_conn *conn = KP_CONTAINER(deferred, struct server_conn, reap);
 	kp_list_remove(&conn->link);
+	kp_free(conn->caller);
 	kp_free(conn);
 }
 
@@ -39,7 +40,8 @@ static void on_read(struct kp_conn *base, size_t size)
 {
 	struct server_conn *conn = KP_CONTAINER(base, struct server_conn, conn);
 	(void)size;
-	conn->active_ns = kp_loop_now(conn->loop->loop);
+	server_on_wake(conn->loop);
+	conn->active_ns = conn->loop->checked_ns;
 	kp_list_remove(&conn->link);
 	kp_list_push(&conn->loop->conns, &conn->link);
 }
@@ -137,6 +139,9 @@ static kp_err add_conn(struct adapter_loop *adapter, int fd, const struct kp_add
 	        .active_ns = kp_loop_now(loop->loop),
 	        .reap = {.run = reap},
 	};
+	char host[KP_ADDRESS_TEXT_MAX];
+	kp_address_host(peer, host);
+	conn->caller_key = kp_limiter_caller_key(&adapter->limiter, host, strlen(host));
 	kp_list_init(&conn->unfinished);
 	kp_list_init(&conn->pushes);
 	kp_err err = kp_conn_open(&conn->conn, &loop->io, fd, KP_CONN_OPEN);

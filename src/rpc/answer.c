@@ -46,6 +46,17 @@ struct kp_buf *kp_call_answer(struct kp_call *call)
 	return out;
 }
 
+// busy_status tells callers of ours that a refusal is no fault. Source: guard/travel.h.
+static struct kp_packet_map busy_status(const struct kp_call *call)
+{
+	static const uint8_t pair[] = {0x06, 4, 'K', 'I', 'P', 'P', 0x16, 2, 'b', '1'};
+	bool is_busy =
+	        call->in.fail_code == KP_RET_OVERLOAD || call->in.fail_code == KP_RET_QUEUE_TIMEOUT;
+	if (!is_busy || !call->in.conn || !call->in.conn->is_kipp)
+		return (struct kp_packet_map){0};
+	return (struct kp_packet_map){{pair, sizeof(pair)}, 1};
+}
+
 // describe_answer fills in what an answer without a body consists of.
 static struct kp_response_packet describe_answer(const struct kp_call *call)
 {
@@ -54,6 +65,7 @@ static struct kp_response_packet describe_answer(const struct kp_call *call)
 	        .request_id = call->in.packet.request_id,
 	        .message_type = call->in.packet.message_type,
 	        .ret = call->in.fail_code,
+	        .status = busy_status(call),
 	        .reason = call->in.fail_text,
 	        .context = kp_pairs_map(&call->in.answer_context),
 	};

@@ -118,6 +118,15 @@ void server_cancel_all(struct server_conn *conn)
 	}
 }
 
+// note_caller remembers who calls; without the memory for it the caller stays an address.
+static void note_caller(struct server_conn *conn, struct kp_str caller)
+{
+	if (caller.len == 0 || conn->caller)
+		return;
+	conn->caller = kp_strndup(caller.ptr, caller.len);
+	conn->caller_key = kp_limiter_caller_key(&conn->adapter->limiter, caller.ptr, caller.len);
+}
+
 void server_greet(struct server_conn *conn, const struct kp_request_packet *hello)
 {
 	struct kp_str text;
@@ -128,6 +137,8 @@ void server_greet(struct server_conn *conn, const struct kp_request_packet *hell
 	kp_travel_parse(text, &travel);
 	if (travel.version < 1)
 		return;
+	conn->is_kipp = true;
+	note_caller(conn, travel.caller);
 	struct kp_pairs status = {0};
 	struct kp_buf *out = kp_conn_out(&conn->conn);
 	if (kp_pairs_add(&status, kp_str(KP_TRAVEL_KEY), kp_str("v1")) == KP_OK) {

@@ -219,8 +219,8 @@ static void hand_on(struct kp_conn *conn, struct kp_bytes bytes, struct kp_block
 		return;
 	}
 	take_on_fibers(conn);
-	if (kp_conn_unsent(conn) > 0)
-		kp_conn_flush_soon(conn);
+	if (kp_conn_unsent(conn) > 0) // what is answered need not wait for other connections
+		kp_conn_flush(conn);
 }
 
 static void on_read_error(struct kp_conn *conn, kp_err err)
@@ -373,10 +373,11 @@ static void write_sealed(struct kp_conn *conn)
 		kp_conn_close(conn, KP_CLOSE_SLOW_READER);
 }
 
-static void flush(struct kp_conn *conn)
+void kp_conn_flush(struct kp_conn *conn)
 {
 	if (conn->state != KP_CONN_OPEN)
 		return;
+	kp_loop_undefer(&conn->flush);
 	if (conn->out.err != KP_OK) {
 		kp_conn_close(conn, KP_CLOSE_NOMEM);
 		return;
@@ -402,7 +403,7 @@ static void flush(struct kp_conn *conn)
 
 static void on_flush(struct kp_deferred *deferred)
 {
-	flush(KP_CONTAINER(deferred, struct kp_conn, flush));
+	kp_conn_flush(KP_CONTAINER(deferred, struct kp_conn, flush));
 }
 
 void kp_conn_flush_soon(struct kp_conn *conn)
@@ -410,7 +411,7 @@ void kp_conn_flush_soon(struct kp_conn *conn)
 	if (conn->state == KP_CONN_CLOSED)
 		return;
 	if (KP_UNLIKELY(kp_conn_unsent(conn) > conn->backlog_size_max))
-		flush(conn);
+		kp_conn_flush(conn);
 	else
 		kp_loop_defer(conn->io->loop, &conn->flush);
 }
@@ -567,7 +568,7 @@ static void on_connected(struct kp_conn *conn)
 	if (conn->ops->on_open)
 		conn->ops->on_open(conn);
 	if (conn->state == KP_CONN_OPEN)
-		flush(conn);
+		kp_conn_flush(conn);
 }
 
 static void on_ready(void *arg, unsigned events)
@@ -578,7 +579,7 @@ static void on_ready(void *arg, unsigned events)
 		return;
 	}
 	if (events & KP_WRITABLE)
-		flush(conn);
+		kp_conn_flush(conn);
 	if (KP_UNLIKELY(conn->tls != NULL)) {
 		if (conn->state == KP_CONN_SHAKING && (events & KP_WRITABLE))
 			write_hands(conn);

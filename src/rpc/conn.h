@@ -81,6 +81,8 @@ kp_err kp_conn_open(struct kp_conn *conn, struct kp_io *io, int fd, enum kp_conn
 // the batch's end.
 struct kp_buf *kp_conn_out(struct kp_conn *conn);
 void kp_conn_flush_soon(struct kp_conn *conn);
+// kp_conn_flush has them written now. It may close the connection.
+void kp_conn_flush(struct kp_conn *conn);
 // kp_conn_unsent is how many bytes wait to be written.
 size_t kp_conn_unsent(const struct kp_conn *conn);
 

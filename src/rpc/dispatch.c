@@ -23,6 +23,7 @@ static __attribute__((noinline)) void reset_call(struct kp_call *call)
 	call->in.face = NULL;
 	call->in.udp = NULL;
 	call->in.fail_code = 0;
+	call->in.service_ns = 0;
 	call->in.is_deferred = call->in.is_counted = false;
 	call->out.options = (struct kp_call_options){0};
 }
@@ -142,6 +143,8 @@ static void release(struct kp_call *call)
 {
 	struct server_loop *loop = call->in.loop;
 	kp_block_unref(call->in.block);
+	if (call->in.fail_code != KP_RET_OVERLOAD)
+		kp_limiter_finished(&call->in.adapter->limiter, call->in.service_ns);
 	if (KP_UNLIKELY(call->in.is_counted))
 		count_out(call);
 	loop->running = NULL;
@@ -289,23 +292,15 @@ static inline void begin(struct kp_call *call, struct adapter_loop *adapter,
 	in->block = kp_block_ref(block);
 	int64_t timeout_ms = in->packet.timeout_ms;
 	in->begun_ns = kp_loop_now(loop->loop);
-	call->deadline_ns = KP_LIKELY(timeout_ms > 0) ? in->begun_ns + timeout_ms * KP_NS_PER_MS
-	                                              : KP_NS_NEVER;
+	call->deadline_ns =
+	        KP_LIKELY(timeout_ms > 0) ? in->begun_ns + timeout_ms * KP_NS_PER_MS : KP_NS_NEVER;
 	KP_COUNT(adapter->stats.requests, 1);
 }
 
-// is_over_queue_max looks at the other loops only once this one has its share of what is allowed.
-static bool is_over_queue_max(const struct adapter_loop *adapter)
+// is_late: whoever asked has stopped waiting.
+static bool is_late(const struct kp_call *call)
 {
-	const struct kp_server *server = adapter->loop->server;
-	int max = adapter->adapter->options.queue_max;
-	if (KP_LIKELY(adapter->calls < adapter->calls_share))
-		return false;
-	int sum = 0;
-	for (int i = 0; i < server->loop_count; i++)
-		sum += __atomic_load_n(&server->loops[i].adapters[adapter->adapter->index].calls,
-		                       __ATOMIC_RELAXED);
-	return sum >= max;
+	return call->deadline_ns <= call->in.begun_ns;
 }
 
 static void reject_packet(const struct arrival *arrival)
@@ -374,6 +369,9 @@ static inline void go_on(struct kp_call *call)
 static void arrive(struct kp_call *call, const struct arrival *arrival, const struct kp_face *face,
                    void *face_arg)
 {
+	struct server_loop *loop = arrival->adapter->loop;
+	if (--loop->until_check <= 0)
+		server_check_clock(loop);
 	begin(call, arrival->adapter, arrival->conn, arrival->block);
 	call->in.udp = arrival->udp;
 	call->in.face = face;
@@ -384,9 +382,9 @@ static void arrive(struct kp_call *call, const struct arrival *arrival, const st
 		call->in.peer = *arrival->peer;
 	if (KP_UNLIKELY(call->in.packet.status.count > 0))
 		server_inherit(call);
-	if (is_over_queue_max(arrival->adapter))
-		refuse(call);
-	else
+	if (is_late(call))
+		kp_call_fail(call, KP_RET_QUEUE_TIMEOUT, "its deadline had passed when it came");
+	else if (server_admit(call))
 		look_up(call);
 	go_on(call);
 }
@@ -507,6 +505,7 @@ static inline void run_quick(struct kp_call *call, struct server_loop *loop, str
 		return;
 	}
 	call->in.answer = NULL;
+	kp_limiter_finished(&call->in.adapter->limiter, 0);
 	KP_COUNT(call->in.adapter->stats.answers, 1);
 	if (KP_UNLIKELY(kp_conn_unsent(conn) > conn->backlog_size_max))
 		kp_conn_flush_soon(conn);
@@ -538,11 +537,13 @@ void server_on_frame(struct kp_conn *base, struct kp_bytes packet, struct kp_blo
 		on_unusual(conn, packet, block);
 		return;
 	}
+	if (KP_UNLIKELY(--loop->until_check <= 0))
+		server_check_clock(loop);
 	take_quick(call, &quick, known);
 	begin(call, adapter, conn, block);
 	conn->requests++;
-	if (KP_UNLIKELY(is_over_queue_max(adapter))) {
-		refuse(call);
+	if (KP_UNLIKELY(!kp_limiter_is_calm(&adapter->limiter, adapter->calls, loop->delay_ns)) &&
+	    !server_admit(call)) {
 		after_function(call);
 		return;
 	}

@@ -309,13 +309,13 @@ static void over_the_ceiling_a_pool_refuses_at_once(void **state)
 static void what_waited_too_long_in_the_queue_is_not_begun(void **state)
 {
 	struct kp_adapter_options options = pooled;
-	options.queue_timeout_ms = 1;
+	options.queue_timeout_ms = 500;
 	struct world world = open_world_with(1, &options);
 	struct counted counted = {0};
 	close_gate();
 	send_hooks(&world, &counted, 5);
 	wait_for(entered() == 2 && stats_of(&world).requests == 6); // with the client's greeting
-	kp_thread_sleep_until(kp_clock_ns() + 50 * KP_NS_PER_MS);
+	kp_thread_sleep_until(kp_clock_ns() + 600 * KP_NS_PER_MS);
 	pthread_mutex_unlock(&gate.lock);
 	assert_int_equal(kp_client_drive(world.client, 60000), KP_OK);
 	assert_int_equal(counted.good, 2);

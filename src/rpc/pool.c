@@ -14,6 +14,7 @@ struct server_pool {
 	pthread_cond_t wake;
 	struct kp_list queue;
 	int64_t head_ns; // atomic; when the queue's first came; 0: it is empty
+	int waiting;     // atomic; in the queue
 	bool is_ending;
 	pthread_t *threads; // owned
 	int thread_count;   // that run
@@ -37,11 +38,19 @@ static struct kp_call *pop(struct server_pool *pool)
 	while (!first(pool) && !pool->is_ending)
 		pthread_cond_wait(&pool->wake, &pool->lock);
 	struct kp_call *call = first(pool);
-	if (call)
+	if (call) {
 		kp_list_remove(&call->queue_link);
+		KP_COUNT_INT(pool->waiting, -1);
+	}
 	note_head(pool);
 	pthread_mutex_unlock(&pool->lock);
 	return call;
+}
+
+static void serve(struct kp_call *call, int64_t now_ns)
+{
+	server_run_function(call);
+	call->in.service_ns = kp_clock_ns() - now_ns;
 }
 
 static void run(struct server_pool *pool, struct kp_call *call)
@@ -56,7 +65,7 @@ static void run(struct server_pool *pool, struct kp_call *call)
 		kp_call_fail(call, KP_RET_QUEUE_TIMEOUT, "it waited more than %d ms in the queue",
 		             pool->adapter->options.queue_timeout_ms);
 	else
-		server_run_function(call);
+		serve(call, now_ns);
 }
 
 static void *thread_main(void *arg)
@@ -74,9 +83,15 @@ void server_pool_push(struct server_pool *pool, struct kp_call *call)
 	server_call_lend(call);
 	pthread_mutex_lock(&pool->lock);
 	kp_list_push(&pool->queue, &call->queue_link);
+	KP_COUNT_INT(pool->waiting, 1);
 	note_head(pool);
 	pthread_mutex_unlock(&pool->lock);
 	pthread_cond_signal(&pool->wake);
+}
+
+int server_pool_waiting(const struct server_pool *pool)
+{
+	return __atomic_load_n(&pool->waiting, __ATOMIC_RELAXED);
 }
 
 int64_t server_pool_delay(const struct server_pool *pool, int64_t now_ns)
@@ -92,6 +107,7 @@ void server_pool_flush(struct server_pool *pool)
 	pthread_mutex_lock(&pool->lock);
 	for (struct kp_link *link; (link = kp_list_pop(&pool->queue)) != NULL;)
 		kp_list_push(&queue, link);
+	__atomic_store_n(&pool->waiting, 0, __ATOMIC_RELAXED);
 	note_head(pool);
 	pthread_mutex_unlock(&pool->lock);
 	for (struct kp_link *link; (link = kp_list_pop(&queue)) != NULL;) {

@@ -13,6 +13,7 @@ enum {
 	CONNECTIONS_DEFAULT = 10240,
 	QUEUE_DEFAULT = 10240,
 	QUEUE_TIMEOUT_DEFAULT_MS = 10000,
+	DELAY_TARGET_DEFAULT_MS = 20,
 	BACKLOG_DEFAULT = 64 << 20,
 	SWEEP_MS = 1000,
 	DRAIN_STEP_MS = 5,
@@ -67,6 +68,8 @@ static struct kp_adapter_options with_defaults(struct kp_adapter_options options
 		options.connections_max = CONNECTIONS_DEFAULT;
 	if (options.queue_max <= 0)
 		options.queue_max = QUEUE_DEFAULT;
+	if (options.delay_target_ms == 0)
+		options.delay_target_ms = DELAY_TARGET_DEFAULT_MS;
 	if (options.queue_timeout_ms <= 0)
 		options.queue_timeout_ms = QUEUE_TIMEOUT_DEFAULT_MS;
 	if (options.backlog_size_max == 0)
@@ -298,6 +301,7 @@ static kp_err loop_init(struct kp_server *server, int index)
 	loop->index = index;
 	loop->drain.run = on_drain;
 	loop->sweep.on_timer = on_sweep;
+	loop->stride = 1;
 	kp_list_init(&loop->conns);
 	kp_list_init(&loop->dead);
 	loop->adapters = kp_alloc_zero(server->adapters.len, sizeof(*loop->adapters));
@@ -306,8 +310,7 @@ static kp_err loop_init(struct kp_server *server, int index)
 	for (size_t i = 0; i < server->adapters.len; i++) {
 		loop->adapters[i].adapter = server->adapters.ptr[i];
 		loop->adapters[i].loop = loop;
-		loop->adapters[i].calls_share =
-		        server->adapters.ptr[i]->options.queue_max / server->loop_count;
+		server_limiter_init(&loop->adapters[i]);
 	}
 	KP_TRY(kp_loop_new(&loop->loop));
 	kp_io_init(&loop->io, loop->loop);

@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "base/vec.h"
+#include "guard/limiter.h"
 #include "kipp/server.h"
 #include "os/thread.h"
 #include "os/wait.h"
@@ -62,8 +63,8 @@ struct adapter_loop {
 	struct udp_port *udp;   // owned
 	struct adapter *adapter;
 	struct server_loop *loop;
-	int calls;       // in progress: those that wait
-	int calls_share; // of queue_max; below it there is no need to ask the other loops
+	int calls; // in progress: those that wait
+	struct kp_limiter limiter;
 	struct known_request known[1 << KNOWN_REQUESTS_BITS]; // by a hash of their names
 };
 
@@ -83,6 +84,10 @@ struct server_loop {
 	int calls;               // in progress
 	int away;                // of them: with a pool, or deferred
 	struct kp_call *running; // its handler has neither ended nor waited yet
+	int until_check;         // requests before the clock is read again
+	int stride;              // requests between two readings
+	int64_t checked_ns;      // the last one
+	int64_t delay_ns;        // how long the batch at hand had been running by then
 	struct kp_timer sweep;
 	struct kp_task drain;
 	bool is_draining;
@@ -99,6 +104,9 @@ struct server_conn {
 	int calls;                 // in progress
 	struct kp_list unfinished; // of them: those that wait
 	struct kp_list pushes;     // ways back that handlers have opened
+	char *caller;              // owned; "App.Server", NULL: it did not say
+	uint32_t caller_key;       // for the limiter
+	bool is_kipp;              // it understands "busy"
 	uint64_t requests;         // that became calls
 	int64_t opened_ns;
 	int64_t active_ns;
@@ -167,6 +175,14 @@ void server_end_call(struct kp_call *call);
 // server_inherit reads the deadline and the like that a request's status may carry.
 void server_inherit(struct kp_call *call);
 
+// admit.c
+void server_limiter_init(struct adapter_loop *adapter);
+// server_admit decides whether a call is taken; if not, it has failed.
+bool server_admit(struct kp_call *call);
+// server_check_clock looks how late it has become; server_on_wake does so for free.
+void server_check_clock(struct server_loop *loop);
+void server_on_wake(struct server_loop *loop);
+
 // answer.c
 // server_finish gives the answer its form and sends it off.
 void server_finish(struct kp_call *call);
@@ -186,6 +202,7 @@ kp_err server_pool_start(struct adapter *adapter);
 // server_pool_stop ends the threads, once no call is with them. Fine without a pool.
 void server_pool_stop(struct adapter *adapter);
 void server_pool_push(struct server_pool *pool, struct kp_call *call);
+int server_pool_waiting(const struct server_pool *pool);
 // server_pool_delay is how long the first in the queue has waited.
 int64_t server_pool_delay(const struct server_pool *pool, int64_t now_ns);
 // server_pool_flush gives back what no thread has begun.

@@ -1,0 +1,90 @@
+// admit.c - whether a request is taken, before anything is queued.
+//
+// The clock is read as seldom as the handlers allow: after each when they take long, after sixteen
+// when they do not.
+#include "os/clock.h"
+#include "os/rand.h"
+#include "rpc/server_internal.h"
+
+enum {
+	STRIDE_MAX = 16,
+};
+static const int64_t check_ns = 100000;            // between two looks at the clock
+static const int64_t never_ns = KP_NS_NEVER >> 16; // as good as, and no multiple of it overflows
+
+void server_check_clock(struct server_loop *loop)
+{
+	int64_t now_ns = kp_loop_refresh(loop->loop);
+	int64_t each_ns = (now_ns - loop->checked_ns) / loop->stride;
+	loop->stride = each_ns <= check_ns / STRIDE_MAX ? STRIDE_MAX
+	               : each_ns >= check_ns            ? 1
+	                                                : (int)(check_ns / each_ns);
+	loop->until_check = loop->stride;
+	loop->checked_ns = now_ns;
+	loop->delay_ns = now_ns - kp_loop_woke(loop->loop);
+}
+
+void server_on_wake(struct server_loop *loop)
+{
+	int64_t now_ns = kp_loop_now(loop->loop);
+	loop->until_check = loop->stride;
+	loop->checked_ns = now_ns;
+	loop->delay_ns = now_ns - kp_loop_woke(loop->loop);
+}
+
+void server_limiter_init(struct adapter_loop *adapter)
+{
+	const struct adapter *shared = adapter->adapter;
+	struct kp_limiter_options options = {
+	        .ceiling = shared->options.queue_max,
+	        .loops = shared->server->loop_count,
+	        .workers = shared->options.pool_threads,
+	        .seed = kp_rand_u64(),
+	};
+	int target_ms = shared->options.delay_target_ms;
+	options.target_delay_ns = target_ms < 0 ? never_ns : target_ms * KP_NS_PER_MS;
+	kp_limiter_init(&adapter->limiter, &options);
+}
+
+// calls_of_all is how many calls of an adapter wait, over all loops.
+static int calls_of_all(const struct adapter_loop *adapter)
+{
+	const struct kp_server *server = adapter->loop->server;
+	int sum = 0;
+	for (int i = 0; i < server->loop_count; i++)
+		sum += __atomic_load_n(&server->loops[i].adapters[adapter->adapter->index].calls,
+		                       __ATOMIC_RELAXED);
+	return sum;
+}
+
+static struct kp_limiter_ask describe(const struct kp_call *call, int64_t delay_ns)
+{
+	const struct server_conn *conn = call->in.conn;
+	const struct server_pool *pool = call->in.adapter->adapter->pool;
+	return (struct kp_limiter_ask){
+	        .now_ns = call->in.begun_ns,
+	        .delay_ns = delay_ns,
+	        .in_progress = calls_of_all(call->in.adapter),
+	        .waiting = pool ? server_pool_waiting(pool) : 0,
+	        .priority = call->out.options.priority - 1,
+	        .caller = conn ? conn->caller_key : 0,
+	        .knows_busy = conn && conn->is_kipp,
+	};
+}
+
+bool server_admit(struct kp_call *call)
+{
+	struct adapter_loop *adapter = call->in.adapter;
+	const struct server_pool *pool = adapter->adapter->pool;
+	int64_t delay_ns =
+	        pool ? server_pool_delay(pool, call->in.begun_ns) : adapter->loop->delay_ns;
+	if (kp_limiter_is_calm(&adapter->limiter, adapter->calls, delay_ns))
+		return true;
+	struct kp_limiter_ask ask = describe(call, delay_ns);
+	kp_verdict verdict = kp_limiter_ask(&adapter->limiter, &ask);
+	if (verdict == KP_ADMIT)
+		return true;
+	kp_call_fail(call, KP_RET_OVERLOAD, "%s", kp_verdict_text(verdict));
+	KP_COUNT(adapter->stats.refused_overload, 1);
+	return false;
+}
