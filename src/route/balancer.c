@@ -83,7 +83,8 @@ static size_t by_ring(struct kp_table *table, const struct kp_pick_ask *ask,
 
 // cost is how long one more call here may be expected to take, as a fraction that needs no
 // division: the time between good answers, for each call in flight, by the share it should get.
-// What was measured a while ago counts less, so that who was slow or failed is asked again.
+// What was measured a while ago counts less, so that who was slow or failed is asked again; of whom
+// nothing is known yet, the best is hoped.
 struct cost {
 	float above, below;
 };
@@ -93,7 +94,8 @@ static struct cost cost_of(const struct kp_table *table, const struct kp_entry *
 {
 	float mean = (float)table->mean_us + 1;
 	uint32_t goodput = entry->goodput > GOODPUT_MIN ? entry->goodput : GOODPUT_MIN;
-	float above = entry->latency_us ? (float)entry->latency_us : mean;
+	float hoped = entry->goodput == KP_GOODPUT_FULL ? mean / 2 : mean;
+	float above = entry->latency_us ? (float)entry->latency_us : hoped;
 	float below = (float)goodput / KP_GOODPUT_FULL;
 	if (above > mean * below) {
 		float age_us = (float)(now_ns - entry->sampled_ns) / 1000;

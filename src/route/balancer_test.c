@@ -212,6 +212,30 @@ static void who_was_slow_is_asked_again_in_time(void **state)
 	kp_free(service);
 }
 
+static void whoever_comes_first_the_faster_is_found(void **state)
+{
+	struct kp_dice dice = {seed_of_today()};
+	for (int round = 0; round < 100; round++) {
+		struct service *service = service_new(2, kp_dice_roll(&dice));
+		struct kp_table *table = table_of(
+		        service, (struct kp_table_options){.balancer = &kp_balance_latency});
+		int64_t now_ns = ms;
+		int counts[2] = {0};
+		for (int i = 0; i < 300; i++) {
+			struct kp_entry *entry =
+			        pick_with(table, &(struct kp_pick_ask){.now_ns = now_ns});
+			size_t index = index_of(service, entry);
+			int64_t took_ns = index ? 20 * ms : ms / 50;
+			now_ns += took_ns;
+			kp_table_done(table, entry, KP_OUTCOME_GOOD, took_ns, now_ns);
+			counts[index]++;
+		}
+		assert_true(counts[1] > 0 && counts[1] < 20);
+		table_free(table);
+		kp_free(service);
+	}
+}
+
 static void latencies_of_any_length_are_taken(void **state)
 {
 	struct service *service = service_new(1, 1);
@@ -301,6 +325,7 @@ int main(void)
 	        cmocka_unit_test(all_clients_find_the_same_endpoint_by_key),
 	        cmocka_unit_test(the_slow_get_less_and_the_failing_do_not_look_fast),
 	        cmocka_unit_test(who_was_slow_is_asked_again_in_time),
+	        cmocka_unit_test(whoever_comes_first_the_faster_is_found),
 	        cmocka_unit_test(latencies_of_any_length_are_taken),
 	        cmocka_unit_test(picking_of_a_thousand_allocates_nothing),
 	};

@@ -388,7 +388,7 @@ void kp_client_close(struct kp_client *client)
 		proxy_free(client->proxies.ptr[i]);
 	kp_vec_fini(&client->proxies);
 	kp_map_fini(&client->proxies_by_text);
-	kp_map_fini(&client->records);
+	records_free(client);
 	pthread_cond_destroy(&client->farewell);
 	pthread_mutex_destroy(&client->lock);
 	kp_pairs_fini(&client->hello);

@@ -60,7 +60,8 @@ struct kp_client {
 	int64_t refresh_ns;
 	size_t frame_size_max;
 	pthread_mutex_t lock;  // of what follows
-	struct kp_map records; // of endpoints, by name
+	struct kp_map records; // of endpoints, by name; owned
+	int unused_records;
 	struct kp_map proxies_by_text;
 	KP_VEC(struct kp_proxy *) proxies; // owned
 	struct kp_list loops;              // client_loop
@@ -119,7 +120,8 @@ struct client_loop {
 // record is one endpoint as all loops of the client know it.
 struct record {
 	struct kp_evidence evidence;
-	int peers;
+	int peers;    // of all loops
+	bool is_kept; // though it has none
 	char name[KP_TARGET_NAME_MAX];
 };
 
@@ -187,6 +189,7 @@ bool route_want(struct route *route, int64_t now_ns);
 // record_ref finds or makes the record of an endpoint. NULL: out of memory.
 struct record *record_ref(struct kp_client *client, const struct target *target);
 void record_unref(struct kp_client *client, struct record *record);
+void records_free(struct kp_client *client);
 
 // route.c
 void route_table_init(struct route *route);
