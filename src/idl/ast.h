@@ -128,6 +128,7 @@ struct idl_function {
 	size_t param_count;
 	struct kp_str c_name;   // "Module_Interface_function"
 	struct kp_str c_member; // in the table of handlers
+	struct kp_str cpp_name; // of the member function
 	struct kp_str comment;
 };
 

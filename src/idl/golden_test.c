@@ -46,7 +46,7 @@ static void compile_good(const char *stem)
 {
 	char path[256];
 	snprintf(path, sizeof(path), "%s.tars", stem);
-	struct kp_buf messages = {0}, header = {0}, source = {0};
+	struct kp_buf messages = {0}, header = {0}, source = {0}, cpp = {0};
 	struct kp_idl *idl = NULL;
 	assert_int_equal(kp_idl_open(path, &from_golden, &idl, &messages), KP_OK);
 	assert_int_equal(kp_idl_emit_c(idl, stem, &header, &source), KP_OK);
@@ -54,7 +54,11 @@ static void compile_good(const char *stem)
 	expect_file(path, kp_buf_str(&header));
 	snprintf(path, sizeof(path), "%s.c.expected", stem);
 	expect_file(path, kp_buf_str(&source));
+	assert_int_equal(kp_idl_emit_cpp(idl, stem, &cpp), KP_OK);
+	snprintf(path, sizeof(path), "%s.hpp.expected", stem);
+	expect_file(path, kp_buf_str(&cpp));
 	kp_idl_close(idl);
+	kp_buf_fini(&cpp);
 	kp_buf_fini(&messages);
 	kp_buf_fini(&header);
 	kp_buf_fini(&source);
@@ -95,6 +99,8 @@ static kp_err compile_everything(void)
 	                   : KP_ERR_NOMEM;
 	if (err == KP_OK)
 		err = kp_idl_emit_c(idl, "everything", &header, &source);
+	if (err == KP_OK)
+		err = kp_idl_emit_cpp(idl, "everything", &header);
 	if (err == KP_OK)
 		err = kp_idl_describe(idl, arena, &description);
 	kp_idl_close(idl);

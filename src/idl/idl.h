@@ -33,6 +33,9 @@ void kp_idl_close(struct kp_idl *idl);
 kp_err kp_idl_emit_c(struct kp_idl *idl, const char *stem, struct kp_buf *header,
                      struct kp_buf *source);
 
+// kp_idl_emit_cpp appends the C++ header that goes with them.
+kp_err kp_idl_emit_cpp(struct kp_idl *idl, const char *stem, struct kp_buf *header);
+
 // kp_idl_list_files appends the paths of all files that were read, each behind a blank, the first
 // one first.
 void kp_idl_list_files(const struct kp_idl *idl, struct kp_buf *out);

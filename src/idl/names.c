@@ -174,16 +174,51 @@ static bool is_function_taken(const struct idl_decl *decl, const struct idl_func
 	return false;
 }
 
+static bool is_member_taken(const struct idl_decl *decl, const struct idl_function *function)
+{
+	for (const struct idl_function *other = decl->functions; other != function;
+	     other = other->next)
+		if (kp_str_equal(other->c_member, function->c_member))
+			return true;
+	return false;
+}
+
+// is_cpp_taken also knows that a member called as its class would be its constructor.
+static bool is_cpp_taken(const struct idl_decl *decl, const struct idl_function *function)
+{
+	struct kp_str class_name = decl->name.text, name = function->cpp_name;
+	if (kp_str_starts_with(name, class_name)) {
+		struct kp_str rest = kp_str_sub(name, class_name.len, name.len);
+		if (rest.len == 0 || kp_str_starts_with(rest, kp_str("Proxy")))
+			return true;
+	}
+	for (const struct idl_function *other = decl->functions; other != function;
+	     other = other->next)
+		if (is_made_from(other->cpp_name, name) || is_made_from(name, other->cpp_name))
+			return true;
+	return false;
+}
+
+static void name_function(struct kp_idl *idl, struct idl_decl *decl, struct idl_function *function)
+{
+	struct kp_str name = function->name.text;
+	bool is_taken = is_suffix(interface_suffixes, name);
+	function->c_name = idl_format(idl, "%.*s_%.*s%s", KP_STR_ARG(decl->c_name),
+	                              KP_STR_ARG(name), is_taken ? "_" : "");
+	while (function->c_name.ptr && is_function_taken(decl, function))
+		function->c_name = idl_format(idl, "%.*s_", KP_STR_ARG(function->c_name));
+	function->c_member = idl_c_word(idl, name);
+	while (function->c_member.ptr && is_member_taken(decl, function))
+		function->c_member = idl_format(idl, "%.*s_", KP_STR_ARG(function->c_member));
+	function->cpp_name = idl_c_word(idl, name);
+	while (function->cpp_name.ptr && is_cpp_taken(decl, function))
+		function->cpp_name = idl_format(idl, "%.*s_", KP_STR_ARG(function->cpp_name));
+}
+
 static void name_functions(struct kp_idl *idl, struct idl_decl *decl, struct kp_map *seen)
 {
 	for (struct idl_function *function = decl->functions; function; function = function->next) {
-		struct kp_str name = function->name.text;
-		bool is_taken = is_suffix(interface_suffixes, name);
-		function->c_name = idl_format(idl, "%.*s_%.*s%s", KP_STR_ARG(decl->c_name),
-		                              KP_STR_ARG(name), is_taken ? "_" : "");
-		while (function->c_name.ptr && is_function_taken(decl, function))
-			function->c_name = idl_format(idl, "%.*s_", KP_STR_ARG(function->c_name));
-		function->c_member = idl_c_word(idl, name);
+		name_function(idl, decl, function);
 		if (function->c_name.ptr)
 			claim(idl, seen, function->c_name, function_suffixes, &function->name);
 		if (function->param_count <= IDL_PARAMS_MAX)

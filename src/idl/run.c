@@ -11,18 +11,20 @@ struct job {
 	KP_VEC(const char *) include_dirs;
 	const char *out_dir;
 	const char *depfile;
+	bool is_cpp;
 };
 
 static void print_help(const char *name, FILE *to)
 {
 	fprintf(to,
-	        "usage: %s FILE.tars... [-o DIR] [-I DIR]... [--depfile FILE]\n"
+	        "usage: %s FILE.tars... [-o DIR] [-I DIR]... [--cpp] [--depfile FILE]\n"
 	        "\n"
 	        "Turns each FILE.tars into DIR/FILE.h and DIR/FILE.c.\n"
 	        "\n"
 	        "  -o DIR          where the results go; made if missing (default: .)\n"
 	        "  -I DIR          where included files are looked for, after the including file's "
 	        "folder\n"
+	        "  --cpp           writes DIR/FILE.hpp too, for C++17\n"
 	        "  --depfile FILE  writes what was read, as a Makefile rule\n"
 	        "  -h, --help      this text\n",
 	        name);
@@ -76,7 +78,9 @@ static int parse_args(const char *name, int argc, char **argv, struct job *job)
 			print_help(name, stdout);
 			return EXIT_OK;
 		}
-		if (argv[i][0] != '-') {
+		if (strcmp(argv[i], "--cpp") == 0) {
+			job->is_cpp = true;
+		} else if (argv[i][0] != '-') {
 			err = kp_vec_push(&job->files, argv[i]);
 		} else if ((value = take_option("-o", argc, argv, &i))) {
 			job->out_dir = value;
@@ -116,30 +120,48 @@ static int report(const char *name, kp_err err, const struct kp_why *why)
 	return exit_code(err);
 }
 
+// append_path adds "DIR/STEM.ENDING" and a NUL, and returns where it begins.
+static size_t append_path(struct kp_buf *paths, const struct job *job, struct kp_str stem,
+                          const char *ending)
+{
+	size_t at = paths->len;
+	kp_buf_printf(paths, "%s/%.*s%s", job->out_dir, KP_STR_ARG(stem), ending);
+	kp_buf_append_byte(paths, '\0');
+	return at;
+}
+
+static kp_err emit(struct kp_idl *idl, bool is_cpp, const char *stem, struct kp_buf *texts)
+{
+	kp_err err = kp_idl_emit_c(idl, stem, &texts[0], &texts[1]);
+	return err == KP_OK && is_cpp ? kp_idl_emit_cpp(idl, stem, &texts[2]) : err;
+}
+
 static kp_err write_results(const struct job *job, struct kp_idl *idl, struct kp_str stem,
                             struct kp_why *why)
 {
-	struct kp_buf header = {0}, source = {0}, paths = {0};
-	kp_buf_printf(&paths, "%s/%.*s.h", job->out_dir, KP_STR_ARG(stem));
-	kp_buf_append_byte(&paths, '\0');
-	size_t source_at = paths.len;
-	kp_buf_printf(&paths, "%s/%.*s.c", job->out_dir, KP_STR_ARG(stem));
-	kp_buf_append_byte(&paths, '\0');
+	static const char *const endings[] = {".h", ".c", ".hpp"};
+	enum {
+		RESULTS_MAX = sizeof(endings) / sizeof(endings[0])
+	};
+	struct kp_buf paths = {0}, texts[RESULTS_MAX] = {0};
+	size_t count = job->is_cpp ? RESULTS_MAX : RESULTS_MAX - 1, starts[RESULTS_MAX];
+	for (size_t i = 0; i < count; i++)
+		starts[i] = append_path(&paths, job, stem, endings[i]);
 	char stem_text[256];
 	snprintf(stem_text, sizeof(stem_text), "%.*s", KP_STR_ARG(stem));
-	kp_err err =
-	        paths.err != KP_OK ? paths.err : kp_idl_emit_c(idl, stem_text, &header, &source);
+	kp_err err = paths.err != KP_OK ? paths.err : emit(idl, job->is_cpp, stem_text, texts);
 	if (err != KP_OK) {
 		kp_why_set(why, err, "%s: %s", stem_text, kp_err_text(err));
 	} else {
-		struct idl_output outputs[] = {
-		        {(const char *)paths.data, kp_buf_str(&header)},
-		        {(const char *)paths.data + source_at, kp_buf_str(&source)}};
-		err = idl_files_write(outputs, 2, why);
+		struct idl_output outputs[RESULTS_MAX];
+		for (size_t i = 0; i < count; i++)
+			outputs[i] = (struct idl_output){(const char *)paths.data + starts[i],
+			                                 kp_buf_str(&texts[i])};
+		err = idl_files_write(outputs, count, why);
 	}
 	kp_buf_fini(&paths);
-	kp_buf_fini(&header);
-	kp_buf_fini(&source);
+	for (size_t i = 0; i < RESULTS_MAX; i++)
+		kp_buf_fini(&texts[i]);
 	return err;
 }
 
@@ -158,8 +180,11 @@ static int compile_file(const char *name, const struct job *job, const char *pat
 	if (err != KP_OK)
 		return exit_code(err);
 	struct kp_str stem = stem_of(path);
-	kp_buf_printf(deps, "%s/%.*s.h %s/%.*s.c:", job->out_dir, KP_STR_ARG(stem), job->out_dir,
+	kp_buf_printf(deps, "%s/%.*s.h %s/%.*s.c", job->out_dir, KP_STR_ARG(stem), job->out_dir,
 	              KP_STR_ARG(stem));
+	if (job->is_cpp)
+		kp_buf_printf(deps, " %s/%.*s.hpp", job->out_dir, KP_STR_ARG(stem));
+	kp_buf_append_byte(deps, ':');
 	kp_idl_list_files(idl, deps);
 	kp_buf_append_byte(deps, '\n');
 	struct kp_why why;

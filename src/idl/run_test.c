@@ -124,6 +124,21 @@ static void results_go_where_they_are_wanted(void **state)
 	assert_int_equal(kp_mem_live(), 0);
 }
 
+static void cpp_adds_one_more_result(void **state)
+{
+	struct folder *folder = *state;
+	char file[512], dep[512];
+	path_in(folder, "lib/lib.tars", file, sizeof(file));
+	path_in(folder, "deps", dep, sizeof(dep));
+	char *argv[] = {"kipp-idl", file, "-o", folder->out, "--cpp", "--depfile", dep, NULL};
+	assert_int_equal(kp_idl_run("kipp-idl", 7, argv), 0);
+	assert_int_equal(count_entries(folder->out), 3);
+	assert_true(holds(folder, "made/here/lib.hpp", "namespace L"));
+	assert_true(holds(folder, "made/here/lib.hpp", "#include \"lib.h\""));
+	assert_true(holds(folder, "deps", "/lib.hpp: "));
+	assert_int_equal(kp_mem_live(), 0);
+}
+
 static void results_that_did_not_change_are_not_touched(void **state)
 {
 	struct folder *folder = *state;
@@ -206,6 +221,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test_setup_teardown(results_go_where_they_are_wanted, start, stop),
+	        cmocka_unit_test_setup_teardown(cpp_adds_one_more_result, start, stop),
 	        cmocka_unit_test_setup_teardown(results_that_did_not_change_are_not_touched, start,
 	                                        stop),
 	        cmocka_unit_test_setup_teardown(errors_leave_earlier_results_alone, start, stop),

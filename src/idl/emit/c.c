@@ -43,7 +43,7 @@ static void collect_used(struct idl_emitter *e)
 	}
 }
 
-static struct kp_str base_name(struct kp_str path)
+struct kp_str idl_base_name(struct kp_str path)
 {
 	size_t at = path.len;
 	while (at > 0 && path.ptr[at - 1] != '/')
@@ -67,7 +67,7 @@ static void emit_header(struct idl_emitter *e)
 	kp_buf_printf(e->out,
 	              "// %s.h - made from %.*s by kipp idl; edit that file instead.\n"
 	              "#pragma once\n\n#include <kipp/kipp.h>\n",
-	              e->stem, KP_STR_ARG(base_name(e->file->path)));
+	              e->stem, KP_STR_ARG(idl_base_name(e->file->path)));
 	if (e->file->includes)
 		kp_buf_append_byte(e->out, '\n');
 	emit_includes(e);
@@ -84,7 +84,7 @@ static void emit_source(struct idl_emitter *e)
 	kp_buf_printf(e->out,
 	              "// %s.c - made from %.*s by kipp idl; edit that file instead.\n"
 	              "#include \"%s.h\"\n",
-	              e->stem, KP_STR_ARG(base_name(e->file->path)), e->stem);
+	              e->stem, KP_STR_ARG(idl_base_name(e->file->path)), e->stem);
 	idl_emit_tables(e);
 	idl_emit_container_functions(e);
 	idl_emit_struct_functions(e);

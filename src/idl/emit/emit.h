@@ -61,6 +61,9 @@ void idl_emit_comment(struct idl_emitter *e, const char *indent, struct kp_str c
 // idl_emit_remark ends a line, with the comment that stood behind it in the source.
 void idl_emit_remark(struct idl_emitter *e, struct kp_str remark);
 
+// idl_base_name returns the last part of a path.
+struct kp_str idl_base_name(struct kp_str path);
+
 // idl_signature writes a parameter list, broken where a line would be too long.
 struct idl_signature {
 	struct kp_buf *out;
