@@ -33,6 +33,7 @@ STANDARD = set("""assert.h ctype.h errno.h float.h inttypes.h limits.h locale.h 
 # What a layer may include beside the C library's pure parts. os is free.
 SYSTEM = {
     "base": {"xxhash.h"},
+    "guard": {"arpa/inet.h"},  # addresses' text, no look-ups
     "app": {"time.h", "signal.h"},  # the numbers of signals
     "store": {"sqlite3.h"},
     "idl": {"sys/stat.h"},  # makes the folder of its results; it runs before anything else is built
