@@ -87,8 +87,9 @@ struct kp_proxy_options {
 };
 
 // kp_proxy_configure replaces a proxy's options, at any time and from any thread; calls under way
-// keep the old ones, whose memory lasts as long as the client. INVALID: a number or name is wrong;
-// LIMIT: it was replaced a thousand times.
+// keep the old ones, whose memory lasts as long as the client. An object that the configuration of
+// the application speaks of (/tars/application/client/OBJECT) goes by that instead. INVALID: a
+// number or name is wrong; LIMIT: it was replaced a thousand times.
 KP_API kp_err kp_proxy_configure(struct kp_proxy *proxy, const struct kp_proxy_options *options);
 
 // kp_pushed is what a server sent without being asked. Its views last until the callback returns.

@@ -20,7 +20,6 @@ static const char registry_object[] = "tars.tarsregistry.QueryObj";
 
 static void proxy_free(struct kp_proxy *proxy)
 {
-	policies_free(proxy);
 	kp_vec_fini(&proxy->targets);
 	kp_free(proxy->object);
 	kp_free(proxy->text);
@@ -77,6 +76,7 @@ static struct kp_proxy *proxy_new(struct kp_client *client, const char *text)
 		proxy_free(proxy);
 		return NULL;
 	}
+	policies_adopt(proxy);
 	if (kp_vec_push(&client->proxies, proxy) != KP_OK) {
 		kp_map_remove(&client->proxies_by_text, kp_str(text));
 		proxy_free(proxy);
@@ -388,6 +388,7 @@ void kp_client_close(struct kp_client *client)
 		proxy_free(client->proxies.ptr[i]);
 	kp_vec_fini(&client->proxies);
 	kp_map_fini(&client->proxies_by_text);
+	policies_free(client);
 	records_free(client);
 	pthread_cond_destroy(&client->farewell);
 	pthread_mutex_destroy(&client->lock);

@@ -43,7 +43,8 @@ struct kp_proxy {
 	KP_VEC(struct target) targets; // given in the text; empty: looked up
 	kp_err err;                    // of the text
 	struct kp_why why;
-	struct settings *settings; // atomic, owned; the newest; NULL: it was never configured
+	const struct settings *settings; // atomic; the client's; NULL: nothing was said
+	int changes;                     // of them by the program
 	kp_on_push on_push;        // NULL: pushes are dropped
 	void *push_user;
 };
@@ -64,6 +65,9 @@ struct kp_client {
 	int unused_records;
 	struct kp_map proxies_by_text;
 	KP_VEC(struct kp_proxy *) proxies; // owned
+	struct settings *settings;         // owned; all that there ever were
+	struct kp_map presets;             // object -> settings, by configuration
+	int preset_count;                  // that there ever were
 	struct kp_list loops;              // client_loop
 	struct kp_proxy *registry;         // atomic; NULL: no locator
 	pthread_key_t key;                 // this thread's client_loop

@@ -1,24 +1,26 @@
-// policy.c - what a proxy was told about its functions.
+// policy.c - what a proxy was told about its functions, by the program or by its configuration.
 //
 // Options are read by all threads and replaced by any. So they never change: a new set is put in
 // place of the old one, which lives as long as the client, for calls under way look into it.
 #include "rpc/client_internal.h"
 
+#include "base/try.h"
 #include "os/clock.h"
+#include "rpc/adjust.h"
 
 #include <limits.h>
 
 enum {
 	ONEWAY_QUEUE_DEFAULT = 10000,
-	SETTINGS_MAX = 1000, // of one proxy, old ones included
+	CHANGES_MAX = 1000,   // of one proxy
+	PRESETS_MAX = 100000, // of one client, old ones included
 	POLICIES_MAX = 4096,
 	SHARE_DEFAULT = 50, // percent that may be isolated
 };
 
 struct settings {
-	struct settings *older; // owned
-	int serial;
-	int oneway_queue_max; // negative: there is no queue
+	struct settings *older; // of the client's
+	int oneway_queue_max;   // negative: there is no queue
 	struct route_settings route;
 	size_t count;
 	struct policy *policies; // owned, with the texts of their names
@@ -36,11 +38,12 @@ static void free_settings(struct settings *settings)
 	kp_free(settings);
 }
 
-void policies_free(struct kp_proxy *proxy)
+void policies_free(struct kp_client *client)
 {
-	while (proxy->settings) {
-		struct settings *settings = proxy->settings;
-		proxy->settings = settings->older;
+	kp_map_fini(&client->presets);
+	while (client->settings) {
+		struct settings *settings = client->settings;
+		client->settings = settings->older;
 		free_settings(settings);
 	}
 }
@@ -148,6 +151,30 @@ static struct settings *settings_new(const struct kp_proxy_options *options)
 	return NULL;
 }
 
+// keep gives settings to their client. With the client's lock.
+static void keep(struct kp_client *client, struct settings *settings)
+{
+	settings->older = client->settings;
+	client->settings = settings;
+}
+
+static void use(struct kp_proxy *proxy, const struct settings *settings)
+{
+	__atomic_store_n(&proxy->settings, settings, __ATOMIC_RELEASE);
+}
+
+// put has a proxy use settings that a program made. With the client's lock.
+static kp_err put(struct kp_proxy *proxy, struct settings *settings)
+{
+	if (proxy->changes >= CHANGES_MAX)
+		return KP_ERR_LIMIT;
+	proxy->changes++;
+	keep(proxy->client, settings);
+	if (!kp_map_get(&proxy->client->presets, proxy->name))
+		use(proxy, settings);
+	return KP_OK;
+}
+
 kp_err kp_proxy_configure(struct kp_proxy *proxy, const struct kp_proxy_options *options)
 {
 	if (!proxy)
@@ -158,13 +185,47 @@ kp_err kp_proxy_configure(struct kp_proxy *proxy, const struct kp_proxy_options 
 	if (!settings)
 		return KP_ERR_NOMEM;
 	pthread_mutex_lock(&proxy->client->lock);
-	settings->older = proxy->settings;
-	settings->serial = settings->older ? settings->older->serial + 1 : 1;
-	bool is_full = settings->serial > SETTINGS_MAX;
-	if (!is_full)
-		__atomic_store_n(&proxy->settings, settings, __ATOMIC_RELEASE);
+	kp_err err = put(proxy, settings);
 	pthread_mutex_unlock(&proxy->client->lock);
-	if (is_full)
+	if (err != KP_OK)
 		free_settings(settings);
-	return is_full ? KP_ERR_LIMIT : KP_OK;
+	return err;
+}
+
+// --- by configuration
+
+void policies_adopt(struct kp_proxy *proxy)
+{
+	use(proxy, kp_map_get(&proxy->client->presets, proxy->name));
+}
+
+// preset has all proxies of an object use the settings, those to come as well. With the client's
+// lock.
+static kp_err preset(struct kp_client *client, struct kp_str object, struct settings *settings)
+{
+	if (client->preset_count >= PRESETS_MAX)
+		return KP_ERR_LIMIT;
+	KP_TRY(kp_map_set(&client->presets, object, settings));
+	client->preset_count++;
+	keep(client, settings);
+	for (size_t i = 0; i < client->proxies.len; i++)
+		if (kp_str_equal(client->proxies.ptr[i]->name, object))
+			use(client->proxies.ptr[i], settings);
+	return KP_OK;
+}
+
+kp_err client_set_object(struct kp_client *client, struct kp_str object,
+                         const struct kp_proxy_options *options)
+{
+	if (!is_valid(options))
+		return KP_ERR_INVALID;
+	struct settings *settings = settings_new(options);
+	if (!settings)
+		return KP_ERR_NOMEM;
+	pthread_mutex_lock(&client->lock);
+	kp_err err = preset(client, object, settings);
+	pthread_mutex_unlock(&client->lock);
+	if (err != KP_OK)
+		free_settings(settings);
+	return err;
 }

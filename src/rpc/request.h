@@ -169,7 +169,10 @@ struct route_settings {
 // policy_route returns the newest; it lasts as long as the client.
 const struct route_settings *policy_route(const struct kp_proxy *proxy);
 int policy_oneway_max(const struct kp_proxy *proxy);
-void policies_free(struct kp_proxy *proxy);
+// policies_adopt gives a new proxy what the configuration says of its object. With the client's
+// lock.
+void policies_adopt(struct kp_proxy *proxy);
+void policies_free(struct kp_client *client);
 
 // join.c
 void waiting_init(struct waiting *waiting, size_t needed, bool is_for_good);

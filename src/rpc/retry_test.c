@@ -1,4 +1,5 @@
 // retry_test.c - what is sent a second time, and what never is.
+#include "rpc/adjust.h"
 #include "rpc/fake.h"
 
 struct stage {
@@ -169,6 +170,34 @@ static void a_function_may_have_a_timeout_of_its_own(void **state)
 	open_stage(&stage, fake_silent, fake_silent, &policy);
 	assert_int_equal(add(&stage), KP_ERR_TIMEOUT);
 	assert_in_range(fake_count(&stage.a.timeout_ms) + fake_count(&stage.b.timeout_ms), 1, 20);
+	close_stage(&stage);
+}
+
+static void the_configuration_goes_before_the_program(void **state)
+{
+	struct stage stage = {0};
+	char text[256];
+	struct kp_str object = kp_str("Test.EchoServer.EchoObj");
+	const struct kp_function_policy eager = {.is_idempotent = true};
+	struct kp_proxy_options calm = {.policies = &never, .policy_count = 1};
+	struct kp_proxy_options bold = {.policies = &eager, .policy_count = 1};
+	open_stage(&stage, fake_overloaded, fake_overloaded, &idempotent);
+	assert_int_equal(add(&stage), KP_ERR_OVERLOAD);
+	assert_int_equal(sum_of(&stage, &stage.a.requests, &stage.b.requests), 2);
+	assert_int_equal(client_set_object(stage.client, object, &calm), KP_OK);
+	assert_int_equal(kp_proxy_configure((struct kp_proxy *)stage.echo, &bold), KP_OK);
+	assert_int_equal(add(&stage), KP_ERR_OVERLOAD);
+	assert_int_equal(sum_of(&stage, &stage.a.requests, &stage.b.requests), 3);
+	// A proxy that is made later hears of it too.
+	int32_t sum;
+	fake_object(text, sizeof(text), &stage.b, &stage.a);
+	assert_int_equal(
+	        RpcTest_Echo_add(RpcTest_Echo_proxy(stage.client, text), stage.call, 1, 2, &sum),
+	        KP_ERR_OVERLOAD);
+	assert_int_equal(sum_of(&stage, &stage.a.requests, &stage.b.requests), 4);
+	assert_int_equal(client_set_object(stage.client, object, &bold), KP_OK);
+	assert_int_equal(add(&stage), KP_ERR_OVERLOAD);
+	assert_int_equal(sum_of(&stage, &stage.a.requests, &stage.b.requests), 6);
 	close_stage(&stage);
 }
 
@@ -407,6 +436,7 @@ int main(void)
 	        cmocka_unit_test(what_may_have_run_is_not_run_again_unasked),
 	        cmocka_unit_test(a_policy_is_for_its_function),
 	        cmocka_unit_test(a_function_may_have_a_timeout_of_its_own),
+	        cmocka_unit_test(the_configuration_goes_before_the_program),
 	        cmocka_unit_test(nonsense_in_a_policy_is_refused),
 	        cmocka_unit_test(retries_end_with_the_budget),
 	        cmocka_unit_test(without_a_budget_nothing_is_sent_again),
