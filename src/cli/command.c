@@ -47,6 +47,7 @@ static const struct flag_row flags[FLAG_COUNT] = {
         [FLAG_LABEL] = TEXT_ROW(0, "version", "LABEL", "the version's name, for people"),
         [FLAG_FOLLOW] = SWITCH_ROW('f', "follow", "go on with what comes"),
         [FLAG_LINES] = NUMBER_ROW('n', "lines", "N", 0, 1000000, "how many lines to begin with"),
+        [FLAG_CPP] = SWITCH_ROW(0, "cpp", "for C++17"),
         [FLAG_IDL] = TEXT_ROW(0, "idl", "FILE",
                               "the .tars file of a server that cannot describe itself"),
         [FLAG_INCLUDE] =
@@ -88,10 +89,10 @@ static const struct command commands[] = {
         {"new", "APP.SERVER [DIR]", BUILD, "write a new service that builds and deploys",
          "  kipp new Demo.HelloServer\n  cd HelloServer && make && kipp deploy\n"
          "  kipp call Demo.HelloServer.HelloObj say '{\"name\": \"bob\"}'\n",
-         0, 1, 2, verb_new},
-        {"idl", "FILE.tars...", BUILD, "compile .tars files to C",
-         "  kipp idl Hello.tars -o build\n", FLAG_BIT(FLAG_DIR) | FLAG_BIT(FLAG_INCLUDE), 1, -1,
-         verb_idl},
+         FLAG_BIT(FLAG_CPP), 1, 2, verb_new},
+        {"idl", "FILE.tars...", BUILD, "compile .tars files to C, and to C++ as well with --cpp",
+         "  kipp idl Hello.tars -o build\n",
+         FLAG_BIT(FLAG_DIR) | FLAG_BIT(FLAG_INCLUDE) | FLAG_BIT(FLAG_CPP), 1, -1, verb_idl},
 
         {"deploy", "[PATH]", STEER, "put a service on the platform, or a new version of it",
          "PATH is a folder with a kipp.conf (default: this one), a .tgz, or a program; for the\n"

@@ -25,7 +25,7 @@ class reader
       public:
 	static constexpr size_t size_max = 256u << 20;
 
-	explicit reader(struct kp_decoder *in) : in_(in)
+	explicit reader(struct kp_decoder *in, size_t left = size_max) : in_(in), left_(left)
 	{
 	}
 
@@ -54,7 +54,7 @@ class reader
 
       private:
 	struct kp_decoder *in_;
-	size_t left_ = size_max;
+	size_t left_;
 };
 
 namespace detail

@@ -5,12 +5,14 @@
 
 int verb_idl(struct cli *cli, const struct args *args)
 {
-	size_t max = (size_t)args->operand_count + 2 * (size_t)args->value_count + 4;
+	size_t max = (size_t)args->operand_count + 2 * (size_t)args->value_count + 5;
 	char **words = cli_alloc(cli, max, sizeof(*words));
 	int count = 0;
 	words[count++] = (char *)"kipp idl";
 	words[count++] = (char *)"-o";
 	words[count++] = (char *)args_text(args, FLAG_DIR, ".");
+	if (args_has(args, FLAG_CPP))
+		words[count++] = (char *)"--cpp";
 	const char *dir;
 	for (int index = 0; (dir = args_next(args, FLAG_INCLUDE, &index));) {
 		words[count++] = (char *)"-I";
