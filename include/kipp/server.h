@@ -33,6 +33,9 @@ struct kp_adapter_options {
 	                         // 0: 20; below 0: however long they wait
 	size_t backlog_size_max; // unread answers of one connection, over it the connection is
 	                         // closed; 0: 64 MiB
+	bool no_http;            // the port speaks packets only; else HTTP/1.1 too, see docs/http.md
+	int http_timeout_ms;     // an HTTP request's headers, and each 64 KiB of its body, must come
+	                         // within it; 0: 10000
 	const char *allow;       // sources that may connect, "10.0.0.0/8, fd00::/8"; NULL: all
 	const char *deny;        // sources that may not; it beats allow
 	struct kp_limits limits; // all zero: the defaults of limits.h

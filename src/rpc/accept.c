@@ -5,6 +5,7 @@
 #include "base/try.h"
 #include "os/clock.h"
 #include "rpc/cancel.h"
+#include "rpc/conn_http.h"
 
 enum {
 	ACCEPTS_PER_WAKE = 64,
@@ -18,6 +19,7 @@ static void reap(struct kp_deferred *deferred)
 	struct server_conn *conn = KP_CONTAINER(deferred, struct server_conn, reap);
 	kp_list_remove(&conn->link);
 	kp_free(conn->caller);
+	kp_free(conn->http);
 	kp_free(conn);
 }
 
@@ -131,6 +133,7 @@ static kp_err add_conn(struct adapter_loop *adapter, int fd, const struct kp_add
 	        .conn = {.ops = &conn_ops,
 	                 .peer = *peer,
 	                 .may_pause = true,
+	                 .on_bytes = adapter->adapter->options.no_http ? NULL : server_http_sniff,
 	                 .frame_size_max = adapter->adapter->options.frame_size_max,
 	                 .backlog_size_max = adapter->adapter->options.backlog_size_max},
 	        .loop = loop,

@@ -19,8 +19,8 @@ static void watch_for(struct kp_conn *conn)
 	else if (unsent <= PAUSE_SIZE / 2)
 		conn->is_paused = false;
 	bool wants_write = unsent > 0 || conn->state == KP_CONN_CONNECTING;
-	kp_watch_set(conn->watch,
-	             (conn->is_paused ? 0 : KP_READABLE) | (wants_write ? KP_WRITABLE : 0));
+	kp_watch_set(conn->watch, (conn->is_paused || conn->is_held ? 0 : KP_READABLE) |
+	                                  (wants_write ? KP_WRITABLE : 0));
 }
 
 static void release_out(struct kp_conn *conn)
@@ -210,6 +210,8 @@ static void take_on_fibers(struct kp_conn *conn)
 
 static void hand_on(struct kp_conn *conn, struct kp_bytes bytes, struct kp_block *block)
 {
+	if (KP_UNLIKELY(conn->on_bytes != NULL) && conn->on_bytes(conn, bytes))
+		return;
 	struct kp_batch *batch = &conn->io->batch;
 	batch->rest = bytes;
 	batch->block = block;
@@ -414,6 +416,14 @@ void kp_conn_flush_soon(struct kp_conn *conn)
 		kp_conn_flush(conn);
 	else
 		kp_loop_defer(conn->io->loop, &conn->flush);
+}
+
+void kp_conn_hold(struct kp_conn *conn, bool is_held)
+{
+	if (conn->state != KP_CONN_OPEN || conn->is_held == is_held)
+		return;
+	conn->is_held = is_held;
+	watch_for(conn);
 }
 
 void kp_conn_finish(struct kp_conn *conn)

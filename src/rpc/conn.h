@@ -59,6 +59,7 @@ struct kp_conn {
 	bool may_pause; // a server's: a client that stops reading would wait for one that waits for
 	                // it
 	bool is_paused; // not reading, until the peer has read what we sent
+	bool is_held;   // not reading, because the owner has enough to do
 	bool closes_when_sent;
 	bool is_write_shut;
 	struct kp_block *partial; // owned; the beginning of a frame
@@ -72,6 +73,8 @@ struct kp_conn {
 	size_t backlog_size_max;
 	struct kp_address peer;
 	struct kp_conn_tls *tls; // owned; NULL: plain
+	// on_bytes takes what was read, before frames are looked for. NULL, or false: it is frames.
+	bool (*on_bytes)(struct kp_conn *conn, struct kp_bytes bytes);
 };
 
 // kp_conn_open takes over a socket (also when it fails). NOMEM is its only error.
@@ -85,6 +88,9 @@ void kp_conn_flush_soon(struct kp_conn *conn);
 void kp_conn_flush(struct kp_conn *conn);
 // kp_conn_unsent is how many bytes wait to be written.
 size_t kp_conn_unsent(const struct kp_conn *conn);
+
+// kp_conn_hold stops reading, and goes on.
+void kp_conn_hold(struct kp_conn *conn, bool is_held);
 
 // kp_conn_finish tells the peer that nothing more will come, once all is written.
 void kp_conn_finish(struct kp_conn *conn);

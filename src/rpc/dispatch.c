@@ -272,6 +272,9 @@ static void look_up(struct kp_call *call)
 		return;
 	}
 	call->in.function = find_function(call->in.servant, call->in.packet.function);
+	const struct kp_face *face = call->in.face;
+	if (face && face->take && call->in.function)
+		face->take(call);
 }
 
 static void refuse(struct kp_call *call)
@@ -424,7 +427,7 @@ void server_dispatch(const struct arrival *arrival)
 		give_call(loop, call);
 		return;
 	}
-	arrive(call, arrival, NULL, NULL);
+	arrive(call, arrival, server_face_of(call->in.packet.version), NULL);
 }
 
 // --- the short way

@@ -114,6 +114,7 @@ struct server_conn {
 	bool takes_notices; // it sent a one-way tars_ping: it knows what an answer nobody asked for
 	                    // is
 	struct kp_deferred reap;
+	struct http_conn *http; // owned; NULL: it speaks packets
 };
 
 struct kp_server {
