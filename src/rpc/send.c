@@ -2,6 +2,7 @@
 #include "rpc/client_internal.h"
 
 #include "os/clock.h"
+#include "tars/quick_write.h"
 
 enum {
 	PROBE_TIMEOUT_NS = 1000 * KP_NS_PER_MS,
@@ -49,6 +50,12 @@ static kp_err admit_oneway(const struct kp_request *request, struct client_conn 
 
 // --- writing
 
+static bool travels(const struct kp_request *request)
+{
+	return request->tells_deadline || request->is_retry ||
+	       request->priority != KP_PRIORITY_DEFAULT;
+}
+
 // add_travel says what the next hop should know beside the arguments.
 static void add_travel(const struct kp_request *request, int64_t left_ns,
                        struct kp_request_packet *packet)
@@ -67,26 +74,43 @@ static void add_travel(const struct kp_request *request, int64_t left_ns,
 		packet->status = kp_pairs_map(pairs);
 }
 
-static kp_err encode(struct kp_request *request, struct kp_buf *out, int64_t left_ns)
+// encode_fully writes what is not an ordinary request.
+static __attribute__((noinline)) kp_err encode_fully(const struct kp_request *request,
+                                                     struct kp_request_packet *packet,
+                                                     struct kp_buf *out, int64_t left_ns)
+{
+	const struct kp_request *source = request->kind == REQUEST_HEDGE ? request->other : request;
+	packet->packet_type = request->kind == REQUEST_ONEWAY ? KP_PACKET_ONEWAY : KP_PACKET_NORMAL;
+	packet->context = kp_pairs_map(source->call ? &source->call->out.context : &source->pairs);
+	if (travels(request))
+		add_travel(request, left_ns, packet);
+	return kp_request_packet_encode(out, packet);
+}
+
+// is_ordinary tells whether a request is two-way and says nothing beside its arguments.
+static bool is_ordinary(const struct kp_request *request)
+{
+	const struct kp_pairs *pairs =
+	        request->call ? &request->call->out.context : &request->pairs;
+	return request->kind <= REQUEST_ASYNC && pairs->count == 0 && !travels(request);
+}
+
+static kp_err encode(const struct kp_request *request, struct kp_buf *out, int64_t left_ns)
 {
 	// A hedge carries what its first request carries.
 	const struct kp_request *source = request->kind == REQUEST_HEDGE ? request->other : request;
 	int64_t left_ms = (left_ns + KP_NS_PER_MS - 1) / KP_NS_PER_MS;
 	struct kp_request_packet packet = {
 	        .version = KP_PACKET_TARS,
-	        .packet_type =
-	                request->kind == REQUEST_ONEWAY ? KP_PACKET_ONEWAY : KP_PACKET_NORMAL,
 	        .request_id = request->id,
 	        .servant = request->route->proxy->name,
 	        .function = request->function,
 	        .body = kp_buf_bytes(&source->body),
 	        .timeout_ms = left_ms > INT32_MAX ? INT32_MAX : (int32_t)left_ms,
-	        .context = kp_pairs_map(source->call ? &source->call->out.context : &source->pairs),
 	};
-	if (KP_UNLIKELY(request->tells_deadline || request->is_retry ||
-	                request->priority != KP_PRIORITY_DEFAULT))
-		add_travel(request, left_ns, &packet);
-	return kp_request_packet_encode(out, &packet);
+	if (KP_LIKELY(is_ordinary(request)) && KP_LIKELY(kp_quick_request_write(out, &packet)))
+		return KP_OK;
+	return encode_fully(request, &packet, out, left_ns);
 }
 
 void request_write(struct kp_request *request, struct client_conn *conn)
@@ -171,7 +195,8 @@ void request_probe(struct route *route, struct peer *peer)
 		return;
 	request_init(request, route, REQUEST_PROBE, kp_str("tars_ping"));
 	request->attempts = KP_ATTEMPTS_MAX;
-	request->deadline_ns = kp_clock_ns() + PROBE_TIMEOUT_NS;
+	request->picked_ns = kp_clock_ns();
+	request->deadline_ns = request->picked_ns + PROBE_TIMEOUT_NS;
 	request->due.timer.on_timer = request_on_due;
 	struct client_conn *conn = peer_conn(peer);
 	if (!conn || due_start(&loop->dues, &request->due, request->deadline_ns) != KP_OK ||
