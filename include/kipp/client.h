@@ -7,6 +7,7 @@
 
 #include "kipp/buf.h"
 #include "kipp/call.h"
+#include "kipp/tls.h"
 
 KP_BEGIN_DECLS
 
@@ -22,6 +23,8 @@ struct kp_client_options {
 	size_t frame_size_max;   // of an answer; 0: 100 MiB
 	const char *caller;      // "App.Server" of whoever calls, told to servers; NULL: nobody
 	const char *set;         // "name.area.group" or NULL
+	const struct kp_tls_options *tls; // for endpoints that begin with ssl; NULL: no certificate
+	                                  // of our own, and the system's authorities
 	int retry_percent; // of the calls may be sent a second time, and a few a second more; 0:
 	                   // 10, negative: none
 };
@@ -34,6 +37,10 @@ KP_API kp_err kp_client_open(const struct kp_client_options *options, struct kp_
 // of asynchronous ones, before it returns. Only once no other thread uses the client, and not from
 // one of its own callbacks.
 KP_API void kp_client_close(struct kp_client *client);
+
+// kp_client_reload_tls reads the files of its TLS options again, for connections to come; see
+// tls.h. INVALID: a file; nothing has changed.
+KP_API kp_err kp_client_reload_tls(struct kp_client *client, struct kp_why *why);
 
 // kp_client_drive runs this plain thread's loop until no asynchronous call of this client is in
 // flight on it, or `timeout_ms` have passed (TIMEOUT).

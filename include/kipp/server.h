@@ -6,6 +6,7 @@
 #include "kipp/call.h"
 #include "kipp/describe.h"
 #include "kipp/limits.h"
+#include "kipp/tls.h"
 
 KP_BEGIN_DECLS
 
@@ -33,12 +34,14 @@ struct kp_adapter_options {
 	                         // 0: 20; below 0: however long they wait
 	size_t backlog_size_max; // unread answers of one connection, over it the connection is
 	                         // closed; 0: 64 MiB
-	bool no_http;            // the port speaks packets only; else HTTP/1.1 too, see docs/http.md
-	int http_timeout_ms;     // an HTTP request's headers, and each 64 KiB of its body, must come
-	                         // within it; 0: 10000
-	const char *allow;       // sources that may connect, "10.0.0.0/8, fd00::/8"; NULL: all
-	const char *deny;        // sources that may not; it beats allow
-	struct kp_limits limits; // all zero: the defaults of limits.h
+	bool no_http;        // the port speaks packets only; else HTTP/1.1 too, see docs/http.md
+	int http_timeout_ms; // an HTTP request's headers, and each 64 KiB of its body, must come
+	                     // within it; 0: 10000
+	const char *allow;   // sources that may connect, "10.0.0.0/8, fd00::/8"; NULL: all
+	const char *deny;    // sources that may not; it beats allow
+	struct kp_limits limits;          // all zero: the defaults of limits.h
+	const struct kp_tls_options *tls; // for an endpoint that begins with ssl, and for one with
+	                                  // tcp if they say so; NULL: none
 };
 
 // Counters of one adapter since its start. Read at any time; each is exact, the set is not one
@@ -67,6 +70,11 @@ KP_API kp_err kp_server_listen(struct kp_server *server, const struct kp_adapter
 KP_API const char *kp_server_endpoint(const struct kp_server *server, int adapter);
 KP_API void kp_server_stats(const struct kp_server *server, int adapter,
                             struct kp_adapter_stats *ret);
+
+// kp_server_reload_tls reads the certificates, keys and authorities of all adapters again, while
+// the server runs. Connections keep what they began with. INVALID: a file, told in `why`; the
+// adapters concerned keep what they had.
+KP_API kp_err kp_server_reload_tls(struct kp_server *server, struct kp_why *why);
 
 // kp_server_serve adds a servant to an adapter. `name` is "Obj" or "App.Server.Obj"; `interface`
 // and `ops` must outlive the server; `user` comes back from kp_call_user. EXISTS: the adapter has

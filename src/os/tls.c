@@ -156,9 +156,9 @@ kp_err kp_tls_shake(struct kp_tls *tls, struct kp_bytes in, struct kp_buf *out, 
 }
 
 kp_err kp_tls_receive(struct kp_tls *tls, struct kp_bytes *in, uint8_t *data, size_t size,
-                      struct kp_buf *out, size_t *ret_size)
+                      struct kp_buf *out, size_t *ret_size, struct kp_why *why)
 {
-	return tls->ops->receive(tls, in, data, size, out, ret_size);
+	return tls->ops->receive(tls, in, data, size, out, ret_size, why);
 }
 
 kp_err kp_tls_send(struct kp_tls *tls, struct kp_bytes plain, struct kp_buf *out)

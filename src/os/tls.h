@@ -40,10 +40,11 @@ kp_err kp_tls_shake(struct kp_tls *tls, struct kp_bytes in, struct kp_buf *out, 
 
 // kp_tls_receive decrypts bytes from *in, whose beginning it takes, into `data`, as far as either
 // goes. AGAIN: all of *in is taken and nothing came out. CLOSED: the peer has said that nothing
-// more will come. DECODE: a record was damaged. What the protocol itself wants to say goes to
-// `out`.
+// more will come. DECODE: a record was damaged. DENIED: the peer
+// gave up, for the reason in `why` (may be NULL): a client may hear only here that its certificate
+// is refused. What the protocol itself wants to say goes to `out`.
 kp_err kp_tls_receive(struct kp_tls *tls, struct kp_bytes *in, uint8_t *data, size_t size,
-                      struct kp_buf *out, size_t *ret_size);
+                      struct kp_buf *out, size_t *ret_size, struct kp_why *why);
 // kp_tls_send encrypts all of `plain` to the end of `out`. NOMEM, or CLOSED after an error.
 kp_err kp_tls_send(struct kp_tls *tls, struct kp_bytes plain, struct kp_buf *out);
 // kp_tls_finish appends the words that nothing more will come.

@@ -21,7 +21,7 @@ void session_free(struct kp_tls *tls);
 kp_err session_shake(struct kp_tls *tls, struct kp_bytes in, struct kp_buf *out,
                      struct kp_why *why);
 kp_err session_receive(struct kp_tls *tls, struct kp_bytes *in, uint8_t *data, size_t size,
-                       struct kp_buf *out, size_t *ret_size);
+                       struct kp_buf *out, size_t *ret_size, struct kp_why *why);
 kp_err session_send(struct kp_tls *tls, struct kp_bytes plain, struct kp_buf *out);
 void session_finish(struct kp_tls *tls, struct kp_buf *out);
 struct kp_tls_ticket *session_take_ticket(struct kp_tls *tls);

@@ -52,7 +52,7 @@ struct kp_tls_ops {
 	kp_err (*shake)(struct kp_tls *tls, struct kp_bytes in, struct kp_buf *out,
 	                struct kp_why *why);
 	kp_err (*receive)(struct kp_tls *tls, struct kp_bytes *in, uint8_t *data, size_t size,
-	                  struct kp_buf *out, size_t *ret_size);
+	                  struct kp_buf *out, size_t *ret_size, struct kp_why *why);
 	kp_err (*send)(struct kp_tls *tls, struct kp_bytes plain, struct kp_buf *out);
 	void (*finish)(struct kp_tls *tls, struct kp_buf *out);
 	struct kp_tls_ticket *(*take_ticket)(struct kp_tls *tls);

@@ -164,6 +164,13 @@ void session_free(struct kp_tls *tls)
 	kp_free(session);
 }
 
+// is_alert tells whether what went wrong last is what the peer said.
+static bool is_alert(void)
+{
+	unsigned long error = ERR_peek_last_error();
+	return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) >= SSL_AD_REASON_OFFSET;
+}
+
 // --- the handshake
 
 static kp_err explain(const struct session *session, struct kp_why *why)
@@ -181,10 +188,19 @@ static kp_err explain(const struct session *session, struct kp_why *why)
 	if (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST ||
 	    reason == SSL_R_PACKET_LENGTH_TOO_LONG || reason == SSL_R_INVALID_ALERT)
 		return kp_why_set(why, KP_ERR_DECODE, "the peer does not speak TLS");
-	if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason >= SSL_AD_REASON_OFFSET)
+	if (is_alert())
 		return kp_why_set(why, KP_ERR_DENIED, "the peer refuses the TLS handshake: %s",
 		                  openssl_reason());
 	return kp_why_set(why, KP_ERR_DECODE, "the TLS handshake failed: %s", openssl_reason());
+}
+
+// refuse says in TLS's own words that this is a TLS port, where OpenSSL says nothing: to whoever
+// does not speak it.
+static void refuse(const struct session *session)
+{
+	static const uint8_t unexpected[] = {0x15, 3, 1, 0, 2, 2, 10};
+	if (session->context->is_server && session->out->len == 0)
+		kp_buf_append(session->out, unexpected, sizeof(unexpected));
 }
 
 kp_err session_shake(struct kp_tls *tls, struct kp_bytes in, struct kp_buf *out, struct kp_why *why)
@@ -202,6 +218,7 @@ kp_err session_shake(struct kp_tls *tls, struct kp_bytes in, struct kp_buf *out,
 	} else if (done != 1) {
 		err = explain(session, why);
 		session->is_broken = true;
+		refuse(session);
 	} else {
 		kp_buf_append(&session->early, session->in.ptr, session->in.len);
 		err = session->early.err;
@@ -236,7 +253,8 @@ static void leave_early(struct session *session)
 }
 
 // read_all decrypts until `data` is full or there is nothing left to decrypt.
-static kp_err read_all(struct session *session, uint8_t *data, size_t size, size_t *ret_size)
+static kp_err read_all(struct session *session, uint8_t *data, size_t size, size_t *ret_size,
+                       struct kp_why *why)
 {
 	size_t got = 0, step = 0;
 	while (got < size && SSL_read_ex(session->ssl, data + got, size - got, &step) == 1)
@@ -249,12 +267,16 @@ static kp_err read_all(struct session *session, uint8_t *data, size_t size, size
 		return got > 0 ? KP_OK : KP_ERR_AGAIN;
 	if (got > 0)
 		return KP_OK; // what is wrong is told again when it is asked for more
-	session->is_broken = error != SSL_ERROR_ZERO_RETURN;
-	return error == SSL_ERROR_ZERO_RETURN ? KP_ERR_CLOSED : KP_ERR_DECODE;
+	if (error == SSL_ERROR_ZERO_RETURN)
+		return KP_ERR_CLOSED;
+	session->is_broken = true;
+	return is_alert()
+	               ? kp_why_set(why, KP_ERR_DENIED, "the peer ends TLS: %s", openssl_reason())
+	               : KP_ERR_DECODE;
 }
 
 kp_err session_receive(struct kp_tls *tls, struct kp_bytes *in, uint8_t *data, size_t size,
-                       struct kp_buf *out, size_t *ret_size)
+                       struct kp_buf *out, size_t *ret_size, struct kp_why *why)
 {
 	struct session *session = of(tls);
 	size_t got = 0;
@@ -264,14 +286,14 @@ kp_err session_receive(struct kp_tls *tls, struct kp_bytes *in, uint8_t *data, s
 	ERR_clear_error();
 	session->out = out;
 	if (take_early(session)) {
-		err = read_all(session, data, size, &got);
+		err = read_all(session, data, size, &got, why);
 		leave_early(session);
 	}
 	if (err == KP_ERR_AGAIN)
 		err = KP_OK;
 	if (err == KP_OK && got < size && session->early.len == 0) {
 		session->in = *in;
-		err = read_all(session, data + got, size - got, &got);
+		err = read_all(session, data + got, size - got, &got, why);
 		*in = session->in;
 	}
 	session->in = (struct kp_bytes){0};

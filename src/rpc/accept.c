@@ -6,6 +6,7 @@
 #include "os/clock.h"
 #include "rpc/cancel.h"
 #include "rpc/conn_http.h"
+#include "rpc/conn_tls.h"
 
 enum {
 	ACCEPTS_PER_WAKE = 64,
@@ -121,6 +122,20 @@ static const struct kp_conn_ops conn_ops = {
         .on_close = on_close,
 };
 
+static kp_err open_conn(struct server_conn *conn, int fd)
+{
+	const struct adapter *adapter = conn->adapter->adapter;
+	struct kp_io *io = &conn->loop->io;
+	if (KP_LIKELY(!adapter->tls))
+		return kp_conn_open(&conn->conn, io, fd, KP_CONN_OPEN);
+	kp_err err =
+	        kp_conn_tls_new(adapter->tls, NULL, NULL, adapter->may_be_plain, &conn->conn.tls);
+	if (err == KP_OK)
+		return kp_conn_open(&conn->conn, io, fd, KP_CONN_SHAKING);
+	kp_sock_close(fd);
+	return err;
+}
+
 static kp_err add_conn(struct adapter_loop *adapter, int fd, const struct kp_address *peer)
 {
 	struct server_loop *loop = adapter->loop;
@@ -147,7 +162,7 @@ static kp_err add_conn(struct adapter_loop *adapter, int fd, const struct kp_add
 	conn->caller_key = kp_limiter_caller_key(&adapter->limiter, host, strlen(host));
 	kp_list_init(&conn->unfinished);
 	kp_list_init(&conn->pushes);
-	kp_err err = kp_conn_open(&conn->conn, &loop->io, fd, KP_CONN_OPEN);
+	kp_err err = open_conn(conn, fd);
 	if (err != KP_OK) {
 		kp_free(conn);
 		return err;
@@ -290,10 +305,21 @@ static bool is_idle(struct server_conn *conn, int64_t now_ns)
 	return idle_ns > 0 && now_ns - conn->active_ns >= idle_ns && conn->calls == 0;
 }
 
+// hangs_in_handshake: whoever wants TLS has to get there soon, however busy it looks.
+static bool hangs_in_handshake(const struct server_conn *conn, int64_t now_ns)
+{
+	return conn->conn.state == KP_CONN_SHAKING &&
+	       now_ns - conn->opened_ns >= conn->adapter->adapter->shake_limit_ns;
+}
+
 void server_sweep(struct server_loop *loop, int64_t now_ns)
 {
 	KP_LIST_EACH (&loop->conns, link, following) {
 		struct server_conn *conn = KP_CONTAINER(link, struct server_conn, link);
+		if (hangs_in_handshake(conn, now_ns)) {
+			kp_conn_close(&conn->conn, KP_CLOSE_TLS);
+			continue;
+		}
 		if (!is_idle(conn, now_ns))
 			continue;
 		bool is_stuck = kp_conn_unsent(&conn->conn) > 0;

@@ -6,6 +6,7 @@
 #include "base/try.h"
 #include "os/clock.h"
 #include "os/rand.h"
+#include "os/tls.h"
 
 enum {
 	TIMEOUT_DEFAULT_MS = 3000,
@@ -30,11 +31,9 @@ static kp_err add_target(struct kp_proxy *proxy, const struct kp_endpoint *endpo
 {
 	struct target target = {.port = endpoint->port,
 	                        .is_udp = endpoint->protocol == KP_PROTOCOL_UDP,
+	                        .is_tls = endpoint->protocol == KP_PROTOCOL_SSL,
 	                        .weight = endpoint->weight,
 	                        .is_weighed = endpoint->weight_type == 1};
-	if (endpoint->protocol == KP_PROTOCOL_SSL)
-		return kp_why_set(&proxy->why, KP_ERR_UNSUPPORTED, "'%s': this build has no TLS",
-		                  proxy->text);
 	if (endpoint->host.len >= sizeof(target.host))
 		return kp_why_set(&proxy->why, KP_ERR_INVALID, "'%s': a host is too long",
 		                  proxy->text);
@@ -299,8 +298,9 @@ kp_err kp_client_open(const struct kp_client_options *options, struct kp_client 
 	                                                     : options->retry_percent;
 	client->frame_size_max =
 	        options->frame_size_max ? options->frame_size_max : FRAME_SIZE_DEFAULT;
-	kp_err err = KP_OK;
-	if (options->set && !(client->set = kp_strdup(options->set)))
+	kp_err err =
+	        options->tls ? kp_tls_source_new(options->tls, false, &client->tls, why) : KP_OK;
+	if (err == KP_OK && options->set && !(client->set = kp_strdup(options->set)))
 		err = kp_why_set(why, KP_ERR_NOMEM, "out of memory");
 	if (err == KP_OK && client_prepare_hello(client, options->caller) != KP_OK)
 		err = kp_why_set(why, KP_ERR_NOMEM, "out of memory");
@@ -393,6 +393,7 @@ void kp_client_close(struct kp_client *client)
 	pthread_cond_destroy(&client->farewell);
 	pthread_mutex_destroy(&client->lock);
 	kp_pairs_fini(&client->hello);
+	kp_tls_source_free(client->tls);
 	kp_free(client->set);
 	kp_free(client);
 }

@@ -24,6 +24,7 @@ struct target {
 	char host[256];
 	int port;
 	bool is_udp;
+	bool is_tls;
 	bool is_weighed; // its weight counts; no part of what it is
 	int weight;      // below 0: unset; nor is this
 };
@@ -60,6 +61,7 @@ struct kp_client {
 	int connect_timeout_ms;  // atomic
 	int64_t refresh_ns;
 	size_t frame_size_max;
+	struct kp_tls_source *tls; // owned; atomic; NULL: nobody has asked for TLS yet
 	pthread_mutex_t lock;  // of what follows
 	struct kp_map records; // of endpoints, by name; owned
 	int unused_records;
@@ -136,6 +138,7 @@ struct peer {
 	struct target target;
 	int routes;               // that lead here; 0: going
 	struct client_conn *conn; // for new requests; NULL: none yet
+	struct kp_tls_ticket *ticket; // owned or NULL; of the last session there
 };
 
 // oneway_tally is how many one-way requests wait for their connection or lie in its buffer: the
@@ -175,6 +178,7 @@ struct route {
 	int64_t looked_up_ns; // when the last look-up ended; 0: never
 	kp_err err;           // of the last look-up
 	struct kp_why why;
+	struct kp_why *trouble; // owned or NULL; why TLS with its endpoints came to nothing
 };
 
 // client.c
@@ -223,6 +227,16 @@ void client_conn_settle(struct client_conn *conn);
 void client_conns_close(struct client_loop *loop);
 // client_conns_free frees what client_conns_close has closed. Not from inside a callback of one.
 void client_conns_free(struct client_loop *loop);
+
+// client_tls.c
+// client_tls_start readies a connection for TLS. When that cannot be, the connection's tls has the
+// reason.
+kp_err client_tls_start(struct client_conn *conn);
+// client_tls_keep_ticket remembers a session's ticket for the next one.
+void client_tls_keep_ticket(struct client_conn *conn);
+// client_tls_note keeps, for those who find no endpoint, why this connection came to nothing.
+void client_tls_note(struct route *route, const struct client_conn *conn,
+                     enum kp_close_reason reason);
 
 // notice.c
 // client_on_notice takes what a server sent without being asked.

@@ -71,9 +71,10 @@ static bool is_tls(struct kp_bytes bytes)
 	return bytes.len > 1 && (bytes.ptr[0] == 0x15 || bytes.ptr[0] == 0x16) && bytes.ptr[1] == 3;
 }
 
-static enum kp_close_reason reason_of_frame_error(kp_err err, struct kp_bytes bytes)
+static enum kp_close_reason reason_of_frame_error(const struct kp_conn *conn, kp_err err,
+                                                  struct kp_bytes bytes)
 {
-	if (is_tls(bytes))
+	if (conn->received == bytes.len && is_tls(bytes))
 		return KP_CLOSE_TLS;
 	return err == KP_ERR_LIMIT ? KP_CLOSE_OVERSIZED : KP_CLOSE_BAD_FRAME;
 }
@@ -111,7 +112,7 @@ static void find_frames(struct kp_conn *conn, uint64_t serial)
 			return;
 		}
 		if (KP_UNLIKELY(err != KP_OK)) {
-			kp_conn_close(conn, reason_of_frame_error(err, batch->rest));
+			kp_conn_close(conn, reason_of_frame_error(conn, err, batch->rest));
 			return;
 		}
 		batch->rest.ptr += used;
@@ -134,7 +135,7 @@ static void deliver_partial(struct kp_conn *conn)
 		return;
 	}
 	if (err != KP_OK) {
-		kp_conn_close(conn, reason_of_frame_error(err, bytes));
+		kp_conn_close(conn, reason_of_frame_error(conn, err, bytes));
 		return;
 	}
 	conn->partial = NULL;
@@ -488,6 +489,16 @@ static void take_plain(struct kp_conn *conn, struct kp_bytes in)
 	kp_io_received(io, bytes.len);
 }
 
+// reason_of_tls_error: a peer that gives up before its first word has not accepted our handshake.
+static enum kp_close_reason reason_of_tls_error(const struct kp_conn *conn, kp_err err)
+{
+	if (err == KP_ERR_CLOSED)
+		return KP_CLOSE_BY_PEER;
+	if (err == KP_ERR_DENIED)
+		return conn->tls->is_proven ? KP_CLOSE_RESET : KP_CLOSE_TLS;
+	return err == KP_ERR_NOMEM ? KP_CLOSE_NOMEM : KP_CLOSE_BAD_FRAME;
+}
+
 // open_some decrypts once and hands on what came out. Returns whether there may be more.
 static bool open_some(struct kp_conn *conn, struct kp_bytes *in)
 {
@@ -504,9 +515,7 @@ static bool open_some(struct kp_conn *conn, struct kp_bytes *in)
 		hand_on(conn, bytes, block);
 		kp_io_received(io, bytes.len);
 	} else if (err != KP_ERR_AGAIN) {
-		kp_conn_close(conn, err == KP_ERR_CLOSED  ? KP_CLOSE_BY_PEER
-		                    : err == KP_ERR_NOMEM ? KP_CLOSE_NOMEM
-		                                          : KP_CLOSE_TLS);
+		kp_conn_close(conn, reason_of_tls_error(conn, err));
 	}
 	return err == KP_OK && conn->state == KP_CONN_OPEN;
 }

@@ -64,6 +64,14 @@ static struct kp_buf *sealed_out(struct kp_conn *conn)
 	return &tls->out;
 }
 
+static void keep_why(struct kp_conn_tls *tls, const struct kp_why *why)
+{
+	if (!tls->why)
+		tls->why = kp_new(struct kp_why);
+	if (tls->why)
+		*tls->why = *why;
+}
+
 kp_err kp_conn_tls_shake(struct kp_conn *conn, struct kp_bytes in)
 {
 	struct kp_conn_tls *tls = conn->tls;
@@ -73,16 +81,21 @@ kp_err kp_conn_tls_shake(struct kp_conn *conn, struct kp_bytes in)
 	kp_err err = kp_tls_shake(tls->session, in, sealed_out(conn), &why);
 	if (err == KP_OK || err == KP_ERR_AGAIN)
 		return err;
-	tls->why = kp_new(struct kp_why);
-	if (tls->why)
-		*tls->why = why;
+	keep_why(tls, &why);
 	return err;
 }
 
 kp_err kp_conn_tls_open(struct kp_conn *conn, struct kp_bytes *in, uint8_t *data, size_t size,
                         size_t *ret_size)
 {
-	return kp_tls_receive(conn->tls->session, in, data, size, sealed_out(conn), ret_size);
+	struct kp_conn_tls *tls = conn->tls;
+	struct kp_why why = {""};
+	kp_err err = kp_tls_receive(tls->session, in, data, size, sealed_out(conn), ret_size, &why);
+	if (err == KP_OK)
+		tls->is_proven = true;
+	if (err == KP_ERR_DENIED)
+		keep_why(tls, &why);
+	return err;
 }
 
 // --- sending

@@ -12,6 +12,7 @@ struct kp_conn_tls {
 	struct kp_tls *session;       // owned; NULL: the first byte has not come yet
 	bool may_be_plain;            // the first byte tells
 	bool is_finished;             // the peer was told that nothing more will come
+	bool is_proven;               // the peer has sent something after its handshake
 	struct kp_buf out;            // owned; sealed bytes; lent from io while not empty
 	size_t out_start;             // bytes of it that are written
 	struct kp_why *why;           // owned or NULL; why there was no agreement

@@ -94,6 +94,7 @@ void route_free(struct route *route)
 	while (route->table.entries.len > 0)
 		remove_entry(route, route->table.entries.ptr[route->table.entries.len - 1]);
 	kp_table_fini(&route->table);
+	kp_free(route->trouble);
 	kp_free(route);
 }
 
@@ -132,14 +133,15 @@ struct route *client_route(struct client_loop *loop, struct kp_proxy *proxy, kp_
 
 // --- looking up
 
-// target_of leaves out what cannot be called from here: TLS, and hosts too long to be any.
+// target_of leaves out what cannot be called: hosts too long to be any.
 static bool target_of(const struct tars_EndpointF *found, struct target *ret)
 {
 	*ret = (struct target){.port = found->port,
 	                       .is_udp = found->istcp == KP_PROTOCOL_UDP,
+	                       .is_tls = found->istcp == KP_PROTOCOL_SSL,
 	                       .weight = found->weight,
 	                       .is_weighed = found->weightType == 1};
-	if (found->host.len >= sizeof(ret->host) || found->istcp == KP_PROTOCOL_SSL)
+	if (found->host.len >= sizeof(ret->host))
 		return false;
 	memcpy(ret->host, found->host.ptr, found->host.len);
 	return true;

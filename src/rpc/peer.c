@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "os/clock.h"
+#include "rpc/conn_tls.h"
 
 static const size_t client_backlog_max = (size_t)256 << 20;
 
@@ -30,6 +31,7 @@ struct peer *peer_find(struct client_loop *loop, const struct target *target)
 // retire lets a connection finish its requests and then hang up.
 static void retire(struct client_conn *conn)
 {
+	client_tls_keep_ticket(conn);
 	if (conn->peer && conn->peer->conn == conn)
 		conn->peer->conn = NULL;
 	conn->peer = NULL;
@@ -44,6 +46,7 @@ void peer_leave(struct peer *peer)
 		retire(peer->conn);
 	kp_map_remove(&peer->loop->peers, kp_str(peer->record->name));
 	record_unref(peer->loop->client, peer->record);
+	kp_tls_ticket_free(peer->ticket);
 	kp_free(peer);
 }
 
@@ -127,6 +130,7 @@ static void on_close(struct kp_conn *base, enum kp_close_reason reason)
 	struct client_loop *loop = conn->loop;
 	kp_timer_stop(&conn->opening);
 	struct peer *peer = conn->peer;
+	client_tls_keep_ticket(conn);
 	if (peer && peer->conn == conn)
 		peer->conn = NULL;
 	if (peer && is_fault(conn, reason))
@@ -153,6 +157,8 @@ static void close_unopened(struct client_conn *conn, enum kp_close_reason reason
 	conn->is_new = false;
 	conn->conn.state = KP_CONN_CLOSED;
 	on_close(&conn->conn, reason);
+	kp_conn_tls_free(conn->conn.tls, &conn->loop->io);
+	conn->conn.tls = NULL;
 }
 
 static void end(struct client_conn *conn, enum kp_close_reason reason)
@@ -222,6 +228,11 @@ static void on_refused(struct kp_timer *timer)
 	close_unopened(KP_CONTAINER(timer, struct client_conn, opening), KP_CLOSE_CONNECT);
 }
 
+static void on_no_tls(struct kp_timer *timer)
+{
+	close_unopened(KP_CONTAINER(timer, struct client_conn, opening), KP_CLOSE_TLS);
+}
+
 static kp_err start_opening(struct client_conn *conn)
 {
 	struct kp_loop *loop = conn->loop->loop;
@@ -230,6 +241,12 @@ static kp_err start_opening(struct client_conn *conn)
 	int64_t limit_ns = client_connect_timeout(conn->loop->client) * (int64_t)KP_NS_PER_MS;
 	conn->opening.on_timer = on_opening_timer;
 	kp_err err = kp_timer_start(loop, &conn->opening, kp_clock_ns() + limit_ns);
+	if (err == KP_OK && target->is_tls)
+		err = client_tls_start(conn);
+	if (err != KP_OK && err != KP_ERR_NOMEM) {
+		conn->opening.on_timer = on_no_tls;
+		return kp_timer_start(loop, &conn->opening, 0);
+	}
 	if (err != KP_OK)
 		return err;
 	if (kp_address_parse(target->host, target->port, &address) != KP_OK)
@@ -268,6 +285,7 @@ struct client_conn *peer_conn(struct peer *peer)
 	kp_list_init(&conn->requests);
 	if (start_opening(conn) != KP_OK) {
 		kp_timer_stop(&conn->opening);
+		kp_conn_tls_free(conn->conn.tls, &loop->io);
 		kp_free(conn);
 		return NULL;
 	}

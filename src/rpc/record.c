@@ -13,8 +13,8 @@ enum {
 
 void target_name(const struct target *target, char name[KP_TARGET_NAME_MAX])
 {
-	snprintf(name, KP_TARGET_NAME_MAX, "%s:%s:%d", target->is_udp ? "udp" : "tcp", target->host,
-	         target->port);
+	const char *protocol = target->is_udp ? "udp" : target->is_tls ? "ssl" : "tcp";
+	snprintf(name, KP_TARGET_NAME_MAX, "%s:%s:%d", protocol, target->host, target->port);
 }
 
 static struct record *find_or_add(struct kp_client *client, const char *name)

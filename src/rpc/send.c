@@ -228,6 +228,9 @@ void request_send(struct kp_request *request)
 	if (request->retries > 0) // what went wrong first says more
 		request_fail(request, request->err, "%s, and nobody else can be reached",
 		             kp_err_text(request->err));
+	else if (request->route->trouble)
+		request_fail(request, KP_ERR_CONNECT, "no endpoint of %s can be reached: %s",
+		             request->route->proxy->object, request->route->trouble->text);
 	else
 		request_fail(request, KP_ERR_CONNECT, "no endpoint of %s can be reached",
 		             request->route->proxy->object);
@@ -279,9 +282,10 @@ static bool is_repeatable(enum kp_close_reason reason)
 
 void request_lost(struct kp_request *request, struct client_conn *conn, enum kp_close_reason reason)
 {
-	bool may_have_run = was_sent(request, conn);
+	bool may_have_run = was_sent(request, conn) && reason != KP_CLOSE_TLS;
 	bool is_fault = reason != KP_CLOSE_BY_US && reason != KP_CLOSE_NOMEM;
 	route_end(request, is_fault ? KP_OUTCOME_BROKEN : KP_OUTCOME_GONE);
+	client_tls_note(request->route, conn, reason);
 	request->conn = NULL;
 	request->is_written = false;
 	if (reason == KP_CLOSE_BY_US || request->loop->is_ending)

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/try.h"
 #include "os/clock.h"
+#include "os/tls.h"
 
 #include <stdio.h>
 
@@ -12,6 +13,7 @@ enum {
 	FRAME_SIZE_DEFAULT = 10 << 20,
 	CONNECTIONS_DEFAULT = 10240,
 	QUEUE_DEFAULT = 10240,
+	SHAKE_DEFAULT_MS = 5000,
 	QUEUE_TIMEOUT_DEFAULT_MS = 10000,
 	DELAY_TARGET_DEFAULT_MS = 20,
 	BACKLOG_DEFAULT = 64 << 20,
@@ -56,6 +58,7 @@ static void adapter_free(struct adapter *adapter)
 	kp_map_fini(&adapter->servants);
 	if (adapter->fd >= 0)
 		kp_sock_close(adapter->fd);
+	kp_tls_source_free(adapter->tls);
 	kp_free(adapter->endpoint_text);
 	kp_free(adapter);
 }
@@ -76,6 +79,7 @@ static struct kp_adapter_options with_defaults(struct kp_adapter_options options
 		options.backlog_size_max = BACKLOG_DEFAULT;
 	options.name = NULL;
 	options.endpoint = NULL;
+	options.tls = NULL;
 	return options;
 }
 
@@ -112,15 +116,44 @@ static kp_err set_endpoint_text(struct adapter *adapter, struct kp_endpoint *end
 	return err != KP_OK ? err : adapter->endpoint_text ? KP_OK : KP_ERR_NOMEM;
 }
 
-static kp_err open_adapter(struct adapter *adapter, const char *text, struct kp_why *why)
+// ready_tls reads the certificates of an adapter that takes TLS.
+static kp_err ready_tls(struct adapter *adapter, const struct kp_tls_options *options,
+                        const struct kp_endpoint *endpoint, struct kp_why *why)
+{
+	bool is_wanted = endpoint->protocol == KP_PROTOCOL_SSL;
+	adapter->may_be_plain = !is_wanted && options && options->is_optional;
+	if (!is_wanted && !adapter->may_be_plain)
+		return KP_OK;
+	if (!options)
+		return kp_why_set(why, KP_ERR_INVALID,
+		                  "an ssl endpoint needs a certificate: set cert and key");
+	int limit_ms = options->handshake_timeout_ms;
+	adapter->shake_limit_ns = (limit_ms > 0 ? limit_ms : SHAKE_DEFAULT_MS) * KP_NS_PER_MS;
+	return kp_tls_source_new(options, true, &adapter->tls, why);
+}
+
+kp_err kp_server_reload_tls(struct kp_server *server, struct kp_why *why)
+{
+	kp_err first = KP_OK;
+	for (size_t i = 0; i < server->adapters.len; i++) {
+		struct kp_tls_source *tls = server->adapters.ptr[i]->tls;
+		kp_err err = tls ? kp_tls_source_reload(tls, first == KP_OK ? why : NULL) : KP_OK;
+		if (first == KP_OK)
+			first = err;
+	}
+	return first;
+}
+
+static kp_err open_adapter(struct adapter *adapter, const struct kp_adapter_options *options,
+                           struct kp_why *why)
 {
 	struct kp_endpoint endpoint;
+	const char *text = options->endpoint ? options->endpoint : "";
 	KP_TRY(kp_endpoint_parse(kp_str(text), &endpoint, why));
-	if (endpoint.protocol == KP_PROTOCOL_SSL)
-		return kp_why_set(why, KP_ERR_UNSUPPORTED, "endpoint '%s': this build has no TLS",
-		                  text);
 	adapter->is_udp = endpoint.protocol == KP_PROTOCOL_UDP;
 	adapter->idle_ns = (int64_t)endpoint.timeout_ms * KP_NS_PER_MS;
+	if (!adapter->is_udp)
+		KP_TRY(ready_tls(adapter, options->tls, &endpoint, why));
 	KP_TRY(bind_adapter(adapter, &endpoint, why));
 	return set_endpoint_text(adapter, &endpoint);
 }
@@ -137,7 +170,7 @@ kp_err kp_server_listen(struct kp_server *server, const struct kp_adapter_option
 	adapter->fd = -1;
 	adapter->index = (int)server->adapters.len;
 	adapter->options = with_defaults(*options);
-	kp_err err = open_adapter(adapter, options->endpoint ? options->endpoint : "", why);
+	kp_err err = open_adapter(adapter, options, why);
 	if (err == KP_OK)
 		err = kp_vec_push(&server->adapters, adapter);
 	if (err != KP_OK) {

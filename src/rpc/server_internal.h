@@ -30,6 +30,9 @@ struct adapter {
 	struct kp_address address;
 	int64_t idle_ns; // 0: no limit
 	bool is_udp;
+	struct kp_tls_source *tls; // owned or NULL
+	bool may_be_plain;         // beside TLS
+	int64_t shake_limit_ns;    // of a TLS handshake
 	int fd;                   // owned; listens, or receives datagrams; -1: drained
 	int conn_count;           // atomic; accepted and not yet closed
 	struct kp_map servants;   // name -> struct servant, owned
