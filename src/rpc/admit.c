@@ -12,13 +12,19 @@ enum {
 static const int64_t check_ns = 100000;            // between two looks at the clock
 static const int64_t never_ns = KP_NS_NEVER >> 16; // as good as, and no multiple of it overflows
 
+// stride_for is how many requests of `each_ns` may go by unseen.
+static int stride_for(int64_t each_ns)
+{
+	if (each_ns >= check_ns)
+		return 1;
+	return each_ns <= check_ns / STRIDE_MAX ? STRIDE_MAX : (int)(check_ns / each_ns);
+}
+
 void server_check_clock(struct server_loop *loop)
 {
 	int64_t now_ns = kp_loop_refresh(loop->loop);
-	int64_t each_ns = (now_ns - loop->checked_ns) / loop->stride;
-	loop->stride = each_ns <= check_ns / STRIDE_MAX ? STRIDE_MAX
-	               : each_ns >= check_ns            ? 1
-	                                                : (int)(check_ns / each_ns);
+	int wanted = stride_for((now_ns - loop->checked_ns) / loop->stride);
+	loop->stride = wanted < 2 * loop->stride ? wanted : 2 * loop->stride;
 	loop->until_check = loop->stride;
 	loop->checked_ns = now_ns;
 	loop->delay_ns = now_ns - kp_loop_woke(loop->loop);
