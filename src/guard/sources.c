@@ -262,10 +262,11 @@ static void ban(struct kp_sources *sources, struct kp_source *entry, int64_t now
 	sources->stats.banned++;
 	sources->ban_epoch++;
 	struct kp_server_event *event = add_event(sources, KP_EVENT_BAN);
-	kp_ip_format(&entry->ip, event->source);
-	if (!kp_ip_is_v4(&entry->ip))
-		memcpy(event->source + strlen(event->source), "/64", sizeof("/64"));
-	snprintf(event->text, sizeof(event->text), "%s is banned for %lld s: %s", event->source,
+	char ip[KP_IP_TEXT_MAX];
+	kp_ip_format(&entry->ip, ip);
+	const char *range = kp_ip_is_v4(&entry->ip) ? "" : "/64";
+	snprintf(event->source, sizeof(event->source), "%.50s%s", ip, range);
+	snprintf(event->text, sizeof(event->text), "%s%s is banned for %lld s: %s", ip, range,
 	         (long long)term_s, reason);
 }
 
