@@ -23,14 +23,14 @@ enum kp_need {
 // kp_bool_encode and its kin append one field with `tag` (0..255). Integers take the narrowest
 // form, 0 the zero form; unsigned types travel as the next wider signed one; floats always take
 // their own form.
-KP_API void kp_bool_encode(struct kp_buf *out, unsigned tag, bool value);
-KP_API void kp_i8_encode(struct kp_buf *out, unsigned tag, int8_t value);
-KP_API void kp_i16_encode(struct kp_buf *out, unsigned tag, int16_t value);
-KP_API void kp_i32_encode(struct kp_buf *out, unsigned tag, int32_t value);
-KP_API void kp_i64_encode(struct kp_buf *out, unsigned tag, int64_t value);
-KP_API void kp_u8_encode(struct kp_buf *out, unsigned tag, uint8_t value);
-KP_API void kp_u16_encode(struct kp_buf *out, unsigned tag, uint16_t value);
-KP_API void kp_u32_encode(struct kp_buf *out, unsigned tag, uint32_t value);
+static inline void kp_bool_encode(struct kp_buf *out, unsigned tag, bool value);
+static inline void kp_i8_encode(struct kp_buf *out, unsigned tag, int8_t value);
+static inline void kp_i16_encode(struct kp_buf *out, unsigned tag, int16_t value);
+static inline void kp_i32_encode(struct kp_buf *out, unsigned tag, int32_t value);
+static inline void kp_i64_encode(struct kp_buf *out, unsigned tag, int64_t value);
+static inline void kp_u8_encode(struct kp_buf *out, unsigned tag, uint8_t value);
+static inline void kp_u16_encode(struct kp_buf *out, unsigned tag, uint16_t value);
+static inline void kp_u32_encode(struct kp_buf *out, unsigned tag, uint32_t value);
 KP_API void kp_f32_encode(struct kp_buf *out, unsigned tag, float value);
 KP_API void kp_f64_encode(struct kp_buf *out, unsigned tag, double value);
 KP_API void kp_str_encode(struct kp_buf *out, unsigned tag, struct kp_str value);
@@ -67,18 +67,28 @@ static inline struct kp_decoder kp_decoder(struct kp_bytes bytes, struct kp_aren
 // Returns true and writes *ret when it is there. Absent: false, *ret untouched, and an error if it
 // is required. Malformed: false and an error. Any narrower integer is accepted for a wider type;
 // floats accept the zero form, doubles floats too.
-KP_API bool kp_bool_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, bool *ret);
-KP_API bool kp_i8_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, int8_t *ret);
-KP_API bool kp_i16_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, int16_t *ret);
-KP_API bool kp_i32_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, int32_t *ret);
-KP_API bool kp_i64_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, int64_t *ret);
-KP_API bool kp_u8_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, uint8_t *ret);
-KP_API bool kp_u16_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, uint16_t *ret);
-KP_API bool kp_u32_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, uint32_t *ret);
-KP_API bool kp_f32_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, float *ret);
-KP_API bool kp_f64_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, double *ret);
-KP_API bool kp_str_decode(struct kp_decoder *in, unsigned tag, enum kp_need need,
-                          struct kp_str *ret);
+static inline bool kp_bool_decode(struct kp_decoder *in, unsigned tag, enum kp_need need,
+                                  bool *ret);
+static inline bool kp_i8_decode(struct kp_decoder *in, unsigned tag, enum kp_need need,
+                                int8_t *ret);
+static inline bool kp_i16_decode(struct kp_decoder *in, unsigned tag, enum kp_need need,
+                                 int16_t *ret);
+static inline bool kp_i32_decode(struct kp_decoder *in, unsigned tag, enum kp_need need,
+                                 int32_t *ret);
+static inline bool kp_i64_decode(struct kp_decoder *in, unsigned tag, enum kp_need need,
+                                 int64_t *ret);
+static inline bool kp_u8_decode(struct kp_decoder *in, unsigned tag, enum kp_need need,
+                                uint8_t *ret);
+static inline bool kp_u16_decode(struct kp_decoder *in, unsigned tag, enum kp_need need,
+                                 uint16_t *ret);
+static inline bool kp_u32_decode(struct kp_decoder *in, unsigned tag, enum kp_need need,
+                                 uint32_t *ret);
+static inline bool kp_f32_decode(struct kp_decoder *in, unsigned tag, enum kp_need need,
+                                 float *ret);
+static inline bool kp_f64_decode(struct kp_decoder *in, unsigned tag, enum kp_need need,
+                                 double *ret);
+static inline bool kp_str_decode(struct kp_decoder *in, unsigned tag, enum kp_need need,
+                                 struct kp_str *ret);
 
 // kp_bytes_decode accepts the simple list (a view) and a list of int8 (copied into the arena).
 KP_API bool kp_bytes_decode(struct kp_decoder *in, unsigned tag, enum kp_need need,
@@ -86,8 +96,8 @@ KP_API bool kp_bytes_decode(struct kp_decoder *in, unsigned tag, enum kp_need ne
 
 // kp_struct_enter steps into a nested struct; kp_struct_leave skips what is left of it, unknown
 // fields included.
-KP_API bool kp_struct_enter(struct kp_decoder *in, unsigned tag, enum kp_need need);
-KP_API void kp_struct_leave(struct kp_decoder *in);
+static inline bool kp_struct_enter(struct kp_decoder *in, unsigned tag, enum kp_need need);
+static inline void kp_struct_leave(struct kp_decoder *in);
 
 // kp_list_enter steps into a list and tells its length, which never exceeds the bytes left;
 // elements have tag 0. kp_map_enter does the same for a map. Each is closed by kp_list_leave once
@@ -95,7 +105,7 @@ KP_API void kp_struct_leave(struct kp_decoder *in);
 KP_API bool kp_list_enter(struct kp_decoder *in, unsigned tag, enum kp_need need,
                           size_t *ret_count);
 KP_API bool kp_map_enter(struct kp_decoder *in, unsigned tag, enum kp_need need, size_t *ret_count);
-KP_API void kp_list_leave(struct kp_decoder *in);
+static inline void kp_list_leave(struct kp_decoder *in);
 
 // kp_decoder_alloc returns `count` × `size` cleared bytes from the arena, or NULL and an error.
 KP_API void *kp_decoder_alloc(struct kp_decoder *in, size_t count, size_t size);
@@ -104,3 +114,5 @@ KP_API void *kp_decoder_alloc(struct kp_decoder *in, size_t count, size_t size);
 KP_API kp_err kp_decoder_skip_rest(struct kp_decoder *in);
 
 KP_END_DECLS
+
+#include "kipp/inline.h" // IWYU pragma: export

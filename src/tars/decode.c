@@ -171,31 +171,32 @@ bool kp_wire_find_slow(struct kp_decoder *in, unsigned tag, enum kp_need need, u
 	return in->depth > 0 ? kp_wire_fail(in, tag, KP_ERR_DECODE) : absent(in, tag, need);
 }
 
-// INT_DECODER defines a decoder whose quick path needs no frame. A value out of range is refused,
-// where other readers cut it: a value that nobody sent must not reach a handler.
-#define INT_DECODER(name, type, wire_type_max, min, max)                                           \
-	static __attribute__((noinline)) bool decode_##name##_slow(                                \
-	        struct kp_decoder *in, unsigned tag, enum kp_need need, type *ret)                 \
-	{                                                                                          \
-		int64_t value;                                                                     \
-		if (!kp_wire_find_int(in, tag, need, (wire_type_max), &value))                     \
-			return false;                                                              \
-		if (value < (min) || value > (max))                                                \
-			return kp_wire_fail(in, tag, KP_ERR_DECODE);                               \
-		*ret = (type)value;                                                                \
-		return true;                                                                       \
-	}                                                                                          \
-                                                                                                   \
-	bool kp_##name##_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, type *ret) \
-	{                                                                                          \
-		int64_t value = 0;                                                                 \
-		const uint8_t *at =                                                                \
-		        kp_wire_get_int(in->ptr, in->end, tag, (wire_type_max), &value);           \
-		if (KP_UNLIKELY(!at || value < (min) || value > (max)))                            \
-			return decode_##name##_slow(in, tag, need, ret);                           \
-		in->ptr = at;                                                                      \
-		*ret = (type)value;                                                                \
-		return true;                                                                       \
+// INT_DECODER defines the long way of a decoder, which still has a short one for the last bytes,
+// where inline.h gives up.
+#define INT_DECODER(name, type, wire_type_max, min, max)                                         \
+	static __attribute__((noinline)) bool decode_##name(struct kp_decoder *in, unsigned tag, \
+	                                                    enum kp_need need, type *ret)        \
+	{                                                                                        \
+		int64_t value;                                                                   \
+		if (!kp_wire_find_int(in, tag, need, (wire_type_max), &value))                   \
+			return false;                                                            \
+		if (value < (min) || value > (max))                                              \
+			return kp_wire_fail(in, tag, KP_ERR_DECODE);                             \
+		*ret = (type)value;                                                              \
+		return true;                                                                     \
+	}                                                                                        \
+                                                                                                 \
+	bool kp_##name##_decode_slow(struct kp_decoder *in, unsigned tag, enum kp_need need,     \
+	                             type *ret)                                                  \
+	{                                                                                        \
+		int64_t value = 0;                                                               \
+		const uint8_t *at =                                                              \
+		        kp_wire_get_int(in->ptr, in->end, tag, (wire_type_max), &value);         \
+		if (KP_UNLIKELY(!at || value < (min) || value > (max)))                          \
+			return decode_##name(in, tag, need, ret);                                \
+		in->ptr = at;                                                                    \
+		*ret = (type)value;                                                              \
+		return true;                                                                     \
 	}
 
 INT_DECODER(bool, bool, KP_WIRE_INT8, INT8_MIN, INT8_MAX)
@@ -217,7 +218,7 @@ static bool read_f32(struct kp_decoder *in, unsigned tag, float *ret)
 	return true;
 }
 
-bool kp_f32_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, float *ret)
+bool kp_f32_decode_slow(struct kp_decoder *in, unsigned tag, enum kp_need need, float *ret)
 {
 	unsigned type;
 	if (!kp_wire_find(in, tag, need, &type))
@@ -231,7 +232,7 @@ bool kp_f32_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, float
 	return read_f32(in, tag, ret);
 }
 
-bool kp_f64_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, double *ret)
+bool kp_f64_decode_slow(struct kp_decoder *in, unsigned tag, enum kp_need need, double *ret)
 {
 	unsigned type;
 	if (!kp_wire_find(in, tag, need, &type))
@@ -255,19 +256,9 @@ bool kp_f64_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, doubl
 	return true;
 }
 
-static __attribute__((noinline)) bool decode_str_slow(struct kp_decoder *in, unsigned tag,
-                                                      enum kp_need need, struct kp_str *ret)
+bool kp_str_decode_slow(struct kp_decoder *in, unsigned tag, enum kp_need need, struct kp_str *ret)
 {
 	return kp_wire_find_str(in, tag, need, ret);
-}
-
-bool kp_str_decode(struct kp_decoder *in, unsigned tag, enum kp_need need, struct kp_str *ret)
-{
-	const uint8_t *at = kp_wire_get_str(in->ptr, in->end, tag, ret);
-	if (KP_UNLIKELY(!at))
-		return decode_str_slow(in, tag, need, ret);
-	in->ptr = at;
-	return true;
 }
 
 // read_byte_list copies a list of int8, as some peers write bytes.
@@ -328,12 +319,12 @@ static inline bool enter(struct kp_decoder *in, unsigned tag, enum kp_need need,
 	return kp_wire_push(in, tag);
 }
 
-bool kp_struct_enter(struct kp_decoder *in, unsigned tag, enum kp_need need)
+bool kp_struct_enter_slow(struct kp_decoder *in, unsigned tag, enum kp_need need)
 {
 	return enter(in, tag, need, KP_WIRE_STRUCT_BEGIN);
 }
 
-void kp_struct_leave(struct kp_decoder *in)
+void kp_struct_leave_slow(struct kp_decoder *in)
 {
 	if (KP_LIKELY(in->ptr < in->end && *in->ptr == KP_WIRE_STRUCT_END))
 		in->ptr++;
@@ -350,11 +341,6 @@ bool kp_list_enter(struct kp_decoder *in, unsigned tag, enum kp_need need, size_
 bool kp_map_enter(struct kp_decoder *in, unsigned tag, enum kp_need need, size_t *ret_count)
 {
 	return enter(in, tag, need, KP_WIRE_MAP) && kp_wire_read_count(in, tag, 2, ret_count);
-}
-
-void kp_list_leave(struct kp_decoder *in)
-{
-	kp_wire_pop(in);
 }
 
 void *kp_decoder_alloc(struct kp_decoder *in, size_t count, size_t size)

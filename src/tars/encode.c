@@ -32,102 +32,58 @@ static inline bool is_quick(const struct kp_buf *out, unsigned tag, size_t size)
 	                 out->cap - out->len > size);
 }
 
-static __attribute__((noinline)) void encode_int_slow(struct kp_buf *out, unsigned tag,
-                                                      int64_t value)
+// kp_int_encode_slow writes where there is little room, or none: exactly as much as the number
+// needs counts against the buffer's limit.
+void kp_int_encode_slow(struct kp_buf *out, unsigned tag, int64_t value)
 {
-	uint8_t *at = field(out, tag, sizeof(value));
-	if (at)
-		done(out, kp_wire_put_int(at, tag, value));
+	uint8_t bytes[KP_WIRE_NUMBER_SIZE];
+	if (KP_UNLIKELY(tag > KP_WIRE_TAG_MAX))
+		fail(out);
+	else
+		kp_buf_append(out, bytes, (size_t)(kp_wire_put_int(bytes, tag, value) - bytes));
 }
 
-static inline void encode_int(struct kp_buf *out, unsigned tag, int64_t value, size_t size)
+uint8_t *kp_run_begin_slow(struct kp_buf *out, uint8_t *spare, size_t size)
 {
-	if (!is_quick(out, tag, size)) {
-		encode_int_slow(out, tag, value);
-		return;
-	}
-	uint8_t *at = out->data + out->len;
-	unsigned head = tag << 4;
-	if (value == 0) {
-		*at = (uint8_t)(head | KP_WIRE_ZERO);
-		out->len += 1;
-	} else if (value == (int8_t)value) {
-		at[0] = (uint8_t)(head | KP_WIRE_INT8);
-		at[1] = (uint8_t)value;
-		out->len += 2;
-	} else if (value == (int16_t)value) {
-		*at = (uint8_t)(head | KP_WIRE_INT16);
-		kp_wire_put_u16(at + 1, (uint16_t)value);
-		out->len += 3;
-	} else if (value == (int32_t)value) {
-		*at = (uint8_t)(head | KP_WIRE_INT32);
-		kp_wire_put_u32(at + 1, (uint32_t)value);
-		out->len += 5;
-	} else {
-		*at = (uint8_t)(head | KP_WIRE_INT64);
-		kp_wire_put_u64(at + 1, (uint64_t)value);
-		out->len += 9;
-	}
-}
-
-void kp_bool_encode(struct kp_buf *out, unsigned tag, bool value)
-{
-	encode_int(out, tag, value, 1);
-}
-
-void kp_i8_encode(struct kp_buf *out, unsigned tag, int8_t value)
-{
-	encode_int(out, tag, value, 1);
-}
-
-void kp_i16_encode(struct kp_buf *out, unsigned tag, int16_t value)
-{
-	encode_int(out, tag, value, 2);
-}
-
-void kp_i32_encode(struct kp_buf *out, unsigned tag, int32_t value)
-{
-	encode_int(out, tag, value, 4);
-}
-
-void kp_i64_encode(struct kp_buf *out, unsigned tag, int64_t value)
-{
-	encode_int(out, tag, value, 8);
-}
-
-void kp_u8_encode(struct kp_buf *out, unsigned tag, uint8_t value)
-{
-	encode_int(out, tag, value, 2);
-}
-
-void kp_u16_encode(struct kp_buf *out, unsigned tag, uint16_t value)
-{
-	encode_int(out, tag, value, 4);
-}
-
-void kp_u32_encode(struct kp_buf *out, unsigned tag, uint32_t value)
-{
-	encode_int(out, tag, value, 8);
+	bool has_room =
+	        out->len_max == 0 || (out->len <= out->len_max && out->len_max - out->len > size);
+	uint8_t *at = has_room ? kp_buf_reserve(out, size + 1) : NULL;
+	return at ? at : spare;
 }
 
 void kp_f32_encode(struct kp_buf *out, unsigned tag, float value)
 {
 	uint8_t *at = field(out, tag, sizeof(value));
-	if (!at)
-		return;
-	uint32_t bits;
-	memcpy(&bits, &value, sizeof(bits));
-	done(out, kp_wire_put_u32(kp_wire_put_head(at, tag, KP_WIRE_FLOAT), bits));
+	if (at)
+		done(out, kp_f32_put(at, tag, value));
 }
 
 void kp_f64_encode(struct kp_buf *out, unsigned tag, double value)
 {
 	uint8_t *at = field(out, tag, sizeof(value));
-	if (!at)
-		return;
-	uint64_t bits;
-	memcpy(&bits, &value, sizeof(bits));
-	done(out, kp_wire_put_u64(kp_wire_put_head(at, tag, KP_WIRE_DOUBLE), bits));
+	if (at)
+		done(out, kp_f64_put(at, tag, value));
+}
+
+// copy_short copies at most UINT8_MAX bytes, short ones without a call: two moves that overlap
+// cover every length from one size to its double.
+static inline void copy_short(uint8_t *to, const char *from, size_t len)
+{
+	if (len > 32) {
+		memcpy(to, from, len);
+	} else if (len >= 16) {
+		memcpy(to, from, 16);
+		memcpy(to + len - 16, from + len - 16, 16);
+	} else if (len >= 8) {
+		memcpy(to, from, 8);
+		memcpy(to + len - 8, from + len - 8, 8);
+	} else if (len >= 4) {
+		memcpy(to, from, 4);
+		memcpy(to + len - 4, from + len - 4, 4);
+	} else {
+		for (size_t i = 0; i < len; i++)
+			to[i] = (uint8_t)from[i];
+	}
 }
 
 static __attribute__((noinline)) void encode_str_slow(struct kp_buf *out, unsigned tag,
@@ -162,8 +118,7 @@ void kp_str_encode(struct kp_buf *out, unsigned tag, struct kp_str value)
 	at[0] = (uint8_t)(tag << 4 | KP_WIRE_STRING1);
 	at[1] = (uint8_t)value.len;
 	out->len += 2 + value.len;
-	if (value.len)
-		memcpy(at + 2, value.ptr, value.len);
+	copy_short(at + 2, value.ptr, value.len);
 }
 
 static __attribute__((noinline)) void encode_bytes_slow(struct kp_buf *out, unsigned tag,

@@ -6,27 +6,7 @@
 
 #include "kipp/codec.h"
 
-enum kp_wire_type {
-	KP_WIRE_INT8,
-	KP_WIRE_INT16,
-	KP_WIRE_INT32,
-	KP_WIRE_INT64,
-	KP_WIRE_FLOAT,
-	KP_WIRE_DOUBLE,
-	KP_WIRE_STRING1,
-	KP_WIRE_STRING4,
-	KP_WIRE_MAP,
-	KP_WIRE_LIST,
-	KP_WIRE_STRUCT_BEGIN,
-	KP_WIRE_STRUCT_END,
-	KP_WIRE_ZERO,
-	KP_WIRE_SIMPLE_LIST,
-};
-
 enum {
-	KP_WIRE_TAG_SHORT_MAX = 14,
-	KP_WIRE_TAG_MAX = 255,
-	KP_WIRE_HEAD_MAX = 2,  // bytes of a head
 	KP_WIRE_COUNT_MAX = 5, // bytes of a length with its head
 };
 

@@ -148,19 +148,145 @@ static void emit_init(struct idl_emitter *e, const struct idl_decl *decl)
 	kp_buf_append_str(e->out, kp_str("}\n"));
 }
 
-static void emit_encode_functions(struct idl_emitter *e, const struct idl_decl *decl)
+enum {
+	RUN_FIELDS_MAX = 24,
+	PUT_SLACK = 8, // that a put may write beyond what it counts
+};
+
+// width_of is how many bytes a number may take behind its head, 0 for what is no number.
+static size_t width_of(const struct idl_type *type)
 {
-	kp_buf_append_byte(e->out, '\n');
+	switch (type->kind) {
+	case KP_KIND_BOOL:
+	case KP_KIND_I8:
+		return 1;
+	case KP_KIND_I16:
+	case KP_KIND_U8:
+		return 2;
+	case KP_KIND_I32:
+	case KP_KIND_U16:
+	case KP_KIND_ENUM:
+	case KP_KIND_F32:
+		return 4;
+	case KP_KIND_I64:
+	case KP_KIND_U32:
+	case KP_KIND_F64:
+		return 8;
+	default:
+		return 0;
+	}
+}
+
+// run_end finds where a run of numbers ends, which are encoded with one look at the buffer.
+static const struct idl_field *run_end(const struct idl_field *field, size_t *ret_size)
+{
+	size_t size = PUT_SLACK;
+	int count = 0;
+	for (; field && count < RUN_FIELDS_MAX && width_of(field->type); field = field->next) {
+		size += (field->tag > 14 ? 2 : 1) + width_of(field->type);
+		count++;
+	}
+	*ret_size = size;
+	return field;
+}
+
+static bool is_flat(const struct idl_decl *decl, size_t *ret_size)
+{
+	return decl->fields && !run_end(decl->fields, ret_size);
+}
+
+static void emit_puts(struct idl_emitter *e, const char *indent, const struct idl_field *field,
+                      const struct idl_field *end)
+{
+	for (; field != end; field = field->next) {
+		bool is_enum = field->type->kind == KP_KIND_ENUM;
+		struct kp_str name = is_enum ? kp_str("kp_i32") : idl_type_name(field->type);
+		kp_buf_printf(e->out, "%sat = %.*s_put(at, %u, %svalue->%.*s);\n", indent,
+		              KP_STR_ARG(name), (unsigned)field->tag, is_enum ? "(int32_t)" : "",
+		              KP_STR_ARG(field->c_name));
+	}
+}
+
+static void emit_run_begin(struct idl_emitter *e, const char *indent, size_t size)
+{
+	kp_buf_printf(e->out,
+	              "%suint8_t spare[%zu];\n"
+	              "%suint8_t *start = kp_run_begin(out, spare, sizeof(spare));\n",
+	              indent, size, indent);
+}
+
+// emit_put writes the function that puts all fields of a struct that has nothing but numbers.
+static void emit_put(struct idl_emitter *e, const struct idl_decl *decl)
+{
+	struct idl_signature signature =
+	        idl_signature_begin(e, "static inline uint8_t *put_%.*s", KP_STR_ARG(decl->c_name));
+	idl_signature_add(e, &signature, "uint8_t *at");
+	idl_signature_add(e, &signature, "const struct %.*s *value", KP_STR_ARG(decl->c_name));
+	idl_signature_end(&signature, "");
+	kp_buf_append_str(e->out, kp_str("{\n"));
+	emit_puts(e, "\t", decl->fields, NULL);
+	kp_buf_append_str(e->out, kp_str("\treturn at;\n}\n\n"));
+}
+
+static void emit_flat_encode(struct idl_emitter *e, const struct idl_decl *decl, size_t size)
+{
 	emit_prototype(e, decl, "void ", "encode_fields", encode_fields_params, "");
 	kp_buf_append_str(e->out, kp_str("{\n"));
-	if (!decl->fields)
-		kp_buf_append_str(e->out, kp_str("\t(void)out;\n\t(void)value;\n"));
-	for (const struct idl_field *field = decl->fields; field; field = field->next) {
+	emit_run_begin(e, "\t", size);
+	kp_buf_printf(e->out, "\tkp_run_end(out, spare, start, put_%.*s(start, value));\n}\n\n",
+	              KP_STR_ARG(decl->c_name));
+	emit_prototype(e, decl, "void ", "encode", encode_params, "");
+	kp_buf_printf(e->out,
+	              "{\n\tif (KP_UNLIKELY(tag > KP_WIRE_TAG_SHORT_MAX)) {\n"
+	              "\t\tkp_struct_begin(out, tag);\n\t\t%.*s_encode_fields(out, value);\n"
+	              "\t\tkp_struct_end(out);\n\t\treturn;\n\t}\n",
+	              KP_STR_ARG(decl->c_name));
+	emit_run_begin(e, "\t", size + 2);
+	kp_buf_printf(e->out,
+	              "\tuint8_t *at = put_%.*s(kp_struct_begin_put(start, tag), value);\n"
+	              "\tkp_run_end(out, spare, start, kp_struct_end_put(at));\n}\n",
+	              KP_STR_ARG(decl->c_name));
+}
+
+// emit_fields encodes runs of numbers at once and everything else alone.
+static void emit_fields(struct idl_emitter *e, const struct idl_decl *decl)
+{
+	const struct idl_field *field = decl->fields;
+	while (field) {
+		size_t size;
+		const struct idl_field *end = run_end(field, &size);
+		if (end != field && end != field->next) {
+			kp_buf_append_str(e->out, kp_str("\t{\n"));
+			emit_run_begin(e, "\t\t", size);
+			kp_buf_append_str(e->out, kp_str("\t\tuint8_t *at = start;\n"));
+			emit_puts(e, "\t\t", field, end);
+			kp_buf_append_str(e->out,
+			                  kp_str("\t\tkp_run_end(out, spare, start, at);\n\t}\n"));
+			field = end;
+			continue;
+		}
 		const char *address = field->type->kind == KP_KIND_STRUCT ? "&" : "";
 		idl_emit_encode(
 		        e, "\t", (unsigned)field->tag, field->type,
 		        idl_format(e->idl, "%svalue->%.*s", address, KP_STR_ARG(field->c_name)));
+		field = field->next;
 	}
+}
+
+static void emit_encode_functions(struct idl_emitter *e, const struct idl_decl *decl)
+{
+	size_t size;
+	kp_buf_append_byte(e->out, '\n');
+	if (is_flat(decl, &size)) {
+		emit_put(e, decl);
+		emit_flat_encode(e, decl, size);
+		return;
+	}
+	emit_prototype(e, decl, "void ", "encode_fields", encode_fields_params, "");
+	kp_buf_append_str(e->out, kp_str("{\n"));
+	if (!decl->fields)
+		kp_buf_append_str(e->out, kp_str("\t(void)out;\n\t(void)value;\n"));
+	emit_fields(e, decl);
 	kp_buf_append_str(e->out, kp_str("}\n\n"));
 	emit_prototype(e, decl, "void ", "encode", encode_params, "");
 	kp_buf_printf(e->out,
