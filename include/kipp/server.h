@@ -54,6 +54,10 @@ struct kp_adapter_stats {
 	uint64_t datagrams_dropped, bytes_in, bytes_out;
 	uint64_t closed_tls; // no agreement: plain bytes for TLS or TLS for a plain port, or no
 	                     // trust
+	uint64_t closed_silent, closed_banned;
+	uint64_t connections_denied;  // by the lists
+	uint64_t connections_banned;  // from a source that is banned
+	uint64_t connections_limited; // from a source that has enough of them
 };
 
 KP_API kp_err kp_server_open(const struct kp_server_options *options, struct kp_server **ret,

@@ -47,6 +47,7 @@ static void on_read(struct kp_conn *base, size_t size)
 	conn->active_ns = conn->loop->checked_ns;
 	kp_list_remove(&conn->link);
 	kp_list_push(&conn->loop->conns, &conn->link);
+	server_sources_charge(conn);
 }
 
 // count and uncount keep the numbers by which connections are limited and spread.
@@ -83,10 +84,16 @@ static void count_close(struct kp_adapter_stats *stats, enum kp_close_reason rea
 	case KP_CLOSE_IDLE:
 		KP_COUNT(stats->closed_idle, 1);
 		break;
-	case KP_CLOSE_BY_US:
+	case KP_CLOSE_SILENT:
+		KP_COUNT(stats->closed_silent, 1);
+		break;
+	case KP_CLOSE_BANNED:
+		KP_COUNT(stats->closed_banned, 1);
+		break;
 	case KP_CLOSE_TLS:
 		KP_COUNT(stats->closed_tls, 1);
 		break;
+	case KP_CLOSE_BY_US:
 	case KP_CLOSE_CONNECT:
 	case KP_CLOSE_NOMEM:
 		break;
@@ -103,6 +110,7 @@ static void on_close(struct kp_conn *base, enum kp_close_reason reason)
 	KP_COUNT(stats->bytes_in, base->received);
 	KP_COUNT(stats->bytes_out, base->written);
 	uncount(conn->adapter);
+	server_sources_leave(conn, reason);
 	server_end_pushes(conn);
 	kp_list_remove(&conn->link);
 	kp_list_push(&loop->dead, &conn->link);
@@ -162,6 +170,7 @@ static kp_err add_conn(struct adapter_loop *adapter, int fd, const struct kp_add
 	conn->caller_key = kp_limiter_caller_key(&adapter->limiter, host, strlen(host));
 	kp_list_init(&conn->unfinished);
 	kp_list_init(&conn->pushes);
+	server_sources_join(conn);
 	kp_err err = open_conn(conn, fd);
 	if (err != KP_OK) {
 		kp_free(conn);
@@ -186,8 +195,10 @@ struct handover {
 void server_adopt(struct adapter_loop *adapter, int fd, const struct kp_address *peer)
 {
 	count(adapter);
-	if (add_conn(adapter, fd, peer) != KP_OK)
-		uncount(adapter);
+	if (add_conn(adapter, fd, peer) == KP_OK)
+		return;
+	uncount(adapter);
+	server_sources_lose(adapter->adapter, peer);
 }
 
 static void on_handover(struct kp_task *task)
@@ -220,6 +231,7 @@ static void hand_over(struct adapter_loop *acceptor, int fd, const struct kp_add
 	struct handover *handover = kp_new(struct handover);
 	if (!handover) {
 		uncount(adapter);
+		server_sources_lose(adapter->adapter, peer);
 		kp_sock_close(fd);
 		return;
 	}
@@ -227,15 +239,24 @@ static void hand_over(struct adapter_loop *acceptor, int fd, const struct kp_add
 	kp_loop_post(loop->loop, &handover->task);
 }
 
-static bool is_full(const struct adapter_loop *acceptor)
-{
-	return __atomic_load_n(&acceptor->adapter->conn_count, __ATOMIC_RELAXED) >=
-	       acceptor->adapter->options.connections_max;
-}
-
 static void on_pause_end(struct kp_timer *timer)
 {
-	kp_watch_set(KP_CONTAINER(timer, struct adapter_loop, pause)->watch, KP_READABLE);
+	struct adapter_loop *acceptor = KP_CONTAINER(timer, struct adapter_loop, pause);
+	acceptor->is_paused = false;
+	if (!acceptor->is_suspended)
+		kp_watch_set(acceptor->watch, KP_READABLE);
+}
+
+void server_accept_suspend(struct adapter_loop *acceptor, bool is_suspended)
+{
+	acceptor->is_suspended = is_suspended;
+	if (acceptor->watch && !acceptor->is_paused)
+		kp_watch_set(acceptor->watch, is_suspended ? 0 : KP_READABLE);
+}
+
+bool server_accept_is_paused(const struct adapter_loop *acceptor)
+{
+	return acceptor->is_paused;
 }
 
 static void pause_accepting(struct adapter_loop *acceptor)
@@ -243,8 +264,10 @@ static void pause_accepting(struct adapter_loop *acceptor)
 	struct kp_loop *loop = acceptor->loop->loop;
 	acceptor->pause.on_timer = on_pause_end;
 	if (kp_timer_start(loop, &acceptor->pause, kp_loop_now(loop) + PAUSE_MS * KP_NS_PER_MS) ==
-	    KP_OK)
+	    KP_OK) {
 		kp_watch_set(acceptor->watch, 0);
+		acceptor->is_paused = true;
+	}
 }
 
 static void on_acceptable(void *arg, unsigned events)
@@ -259,8 +282,7 @@ static void on_acceptable(void *arg, unsigned events)
 			pause_accepting(acceptor);
 		if (err != KP_OK)
 			return;
-		if (is_full(acceptor)) {
-			KP_COUNT(acceptor->stats.connections_refused, 1);
+		if (!server_sources_accept(acceptor, &peer)) {
 			kp_sock_close(fd);
 			continue;
 		}
@@ -314,6 +336,7 @@ static bool hangs_in_handshake(const struct server_conn *conn, int64_t now_ns)
 
 void server_sweep(struct server_loop *loop, int64_t now_ns)
 {
+	server_sources_sweep(loop, now_ns);
 	KP_LIST_EACH (&loop->conns, link, following) {
 		struct server_conn *conn = KP_CONTAINER(link, struct server_conn, link);
 		if (hangs_in_handshake(conn, now_ns)) {

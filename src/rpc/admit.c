@@ -6,6 +6,8 @@
 #include "os/rand.h"
 #include "rpc/server_internal.h"
 
+#include <limits.h>
+
 enum {
 	STRIDE_MAX = 16,
 };
@@ -38,18 +40,33 @@ void server_on_wake(struct server_loop *loop)
 	loop->delay_ns = now_ns - kp_loop_woke(loop->loop);
 }
 
-void server_limiter_init(struct adapter_loop *adapter)
+static struct kp_limiter_options limiter_options(const struct adapter_loop *adapter)
 {
 	const struct adapter *shared = adapter->adapter;
-	struct kp_limiter_options options = {
-	        .ceiling = shared->options.queue_max,
+	const struct kp_limits *limits = &adapter->limits;
+	int64_t max = limits->queue_max, target_ms = limits->delay_target_ms;
+	bool is_short = target_ms >= 0 && target_ms < never_ns / KP_NS_PER_MS;
+	return (struct kp_limiter_options){
+	        .ceiling = max < 0 || max > INT_MAX ? INT_MAX : (int)max,
 	        .loops = shared->server->loop_count,
 	        .workers = shared->options.pool_threads,
+	        .target_delay_ns = is_short ? target_ms * KP_NS_PER_MS : never_ns,
+	        .is_shadow = limits->is_shadow > 0,
 	        .seed = kp_rand_u64(),
 	};
-	int target_ms = shared->options.delay_target_ms;
-	options.target_delay_ns = target_ms < 0 ? never_ns : target_ms * KP_NS_PER_MS;
+}
+
+void server_limiter_init(struct adapter_loop *adapter)
+{
+	server_sources_read(adapter);
+	struct kp_limiter_options options = limiter_options(adapter);
 	kp_limiter_init(&adapter->limiter, &options);
+}
+
+void server_limiter_set(struct adapter_loop *adapter)
+{
+	struct kp_limiter_options options = limiter_options(adapter);
+	kp_limiter_set(&adapter->limiter, &options);
 }
 
 // calls_of_all is how many calls of an adapter wait, over all loops.

@@ -60,6 +60,7 @@ static void adapter_free(struct adapter *adapter)
 		kp_sock_close(adapter->fd);
 	kp_tls_source_free(adapter->tls);
 	kp_free(adapter->endpoint_text);
+	server_sources_free(adapter->sources);
 	kp_free(adapter);
 }
 
@@ -170,7 +171,10 @@ kp_err kp_server_listen(struct kp_server *server, const struct kp_adapter_option
 	adapter->fd = -1;
 	adapter->index = (int)server->adapters.len;
 	adapter->options = with_defaults(*options);
-	kp_err err = open_adapter(adapter, options, why);
+	kp_err err = server_sources_open(adapter, &adapter->options, why);
+	adapter->options.allow = adapter->options.deny = NULL;
+	if (err == KP_OK)
+		err = open_adapter(adapter, options, why);
 	if (err == KP_OK)
 		err = kp_vec_push(&server->adapters, adapter);
 	if (err != KP_OK) {

@@ -12,6 +12,7 @@
 #include "os/wait.h"
 #include "rpc/call_internal.h"
 #include "rpc/conn.h"
+#include "rpc/sources.h"
 #include "tars/endpoint.h"
 #include "tars/quick.h"
 
@@ -30,13 +31,14 @@ struct adapter {
 	struct kp_address address;
 	int64_t idle_ns; // 0: no limit
 	bool is_udp;
-	struct kp_tls_source *tls; // owned or NULL
-	bool may_be_plain;         // beside TLS
-	int64_t shake_limit_ns;    // of a TLS handshake
-	int fd;                   // owned; listens, or receives datagrams; -1: drained
-	int conn_count;           // atomic; accepted and not yet closed
-	struct kp_map servants;   // name -> struct servant, owned
-	struct server_pool *pool; // owned; NULL: handlers run on fibers
+	struct kp_tls_source *tls;      // owned or NULL
+	bool may_be_plain;              // beside TLS
+	int64_t shake_limit_ns;         // of a TLS handshake
+	int fd;                         // owned; listens, or receives datagrams; -1: drained
+	int conn_count;                 // atomic; accepted and not yet closed
+	struct kp_map servants;         // name -> struct servant, owned
+	struct server_sources *sources; // owned; who connects
+	struct server_pool *pool;       // owned; NULL: handlers run on fibers
 };
 
 // Counters are written by one loop and read by anybody, so they are stored whole but never locked.
@@ -62,12 +64,20 @@ enum {
 struct adapter_loop {
 	struct kp_adapter_stats stats;
 	struct kp_watch *watch; // of the listener or the UDP socket, on the first loop
+	bool is_paused;         // descriptors ran out
 	struct kp_timer pause;  // accepting again after descriptors ran out
 	struct udp_port *udp;   // owned
 	struct adapter *adapter;
 	struct server_loop *loop;
 	int calls; // in progress: those that wait
 	struct kp_limiter limiter;
+	struct kp_limits limits;          // as of the last sweep
+	size_t partial_size, unread_size; // what its connections keep in memory
+	int64_t swept_ns;
+	uint64_t ban_epoch;
+	bool has_bans;     // somebody was banned since the sweep before
+	bool is_suspended; // accepts nobody
+	bool is_strained;  // atomic; it cannot keep up
 	struct known_request known[1 << KNOWN_REQUESTS_BITS]; // by a hash of their names
 };
 
@@ -116,6 +126,7 @@ struct server_conn {
 	uint64_t written_seen; // by the last sweep
 	bool takes_notices; // it sent a one-way tars_ping: it knows what an answer nobody asked for
 	                    // is
+	struct conn_standing standing;
 	struct kp_deferred reap;
 	struct http_conn *http; // owned; NULL: it speaks packets
 };
@@ -132,6 +143,10 @@ struct kp_server {
 // accept.c
 kp_err server_accept_start(struct adapter_loop *adapter);
 void server_accept_stop(struct adapter_loop *adapter);
+// server_accept_suspend stops accepting for a while, or goes on.
+void server_accept_suspend(struct adapter_loop *adapter, bool is_suspended);
+// server_accept_is_paused: descriptors have run out.
+bool server_accept_is_paused(const struct adapter_loop *adapter);
 // server_accept_end also closes the port, so that later clients turn elsewhere at once instead of
 // waiting for nobody.
 void server_accept_end(struct adapter_loop *adapter);
@@ -181,6 +196,8 @@ void server_inherit(struct kp_call *call);
 
 // admit.c
 void server_limiter_init(struct adapter_loop *adapter);
+// server_limiter_set takes over limits that have changed.
+void server_limiter_set(struct adapter_loop *adapter);
 // server_admit decides whether a call is taken; if not, it has failed.
 bool server_admit(struct kp_call *call);
 // server_check_clock looks how late it has become; server_on_wake does so for free.

@@ -21,6 +21,8 @@ static void take_datagram(struct udp_port *port, struct kp_bytes bytes, struct k
 	size_t used = 0;
 	KP_COUNT(adapter->stats.bytes_in, bytes.len);
 	kp_err err = kp_frame_find(bytes, adapter->adapter->options.frame_size_max, &packet, &used);
+	if (!server_sources_permits(adapter->adapter, peer))
+		err = KP_ERR_DENIED;
 	if (err != KP_OK || used != bytes.len) {
 		KP_COUNT(adapter->stats.datagrams_dropped, 1);
 		return;
