@@ -160,7 +160,7 @@ static int32_t returned(const struct kp_request_packet *answer, int version)
 	int32_t ret = 0;
 	int add = RpcTest_Echo_interface.find(kp_str("add"));
 	assert_int_equal(kp_tup_to_body(&RpcTest_Echo_interface.functions[add], KP_TUP_ANSWER,
-	                                version, answer->body, &body),
+	                                version, answer->body, NULL, &body),
 	                 KP_OK);
 	struct kp_decoder in = kp_decoder(kp_buf_bytes(&body), NULL);
 	assert_true(kp_i32_decode(&in, 0, KP_REQUIRED, &ret));

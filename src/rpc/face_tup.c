@@ -10,12 +10,14 @@ static void take_tup(struct kp_call *call)
 {
 	struct kp_request_packet *packet = &call->in.packet;
 	struct kp_buf args = {0};
+	struct kp_arena scratch = {0};
 	kp_err err = kp_tup_to_body(call->in.function, KP_TUP_REQUEST, packet->version,
-	                            packet->body, &args);
+	                            packet->body, &scratch, &args);
 	const char *why = err == KP_ERR_LIMIT    ? "there are too many attributes"
 	                  : err == KP_ERR_DECODE ? "the attributes are malformed"
 	                                         : kp_err_text(err);
 	server_take_args(call, err, why, &args);
+	kp_arena_fini(&scratch);
 	kp_buf_fini(&args);
 }
 

@@ -60,26 +60,25 @@ static bool read_attribute(struct kp_decoder *in, int version, struct kp_bytes *
 }
 
 static kp_err read_attributes(const struct kp_function *function, enum kp_tup_side side,
-                              int version, struct kp_bytes attributes, struct kp_bytes slots[SLOTS])
+                              int version, struct kp_decoder *in, struct kp_bytes slots[SLOTS])
 {
-	struct kp_decoder in = kp_decoder(attributes, NULL);
 	size_t count = 0;
-	if (!kp_map_enter(&in, 0, KP_OPTIONAL, &count))
-		return in.err;
+	if (!kp_map_enter(in, 0, KP_OPTIONAL, &count))
+		return in->err;
 	if (count > KP_TUP_ATTRIBUTES_MAX)
 		return KP_ERR_LIMIT;
 	for (size_t i = 0; i < count; i++) {
 		struct kp_str name;
 		struct kp_bytes value;
-		if (!kp_str_decode(&in, 0, KP_REQUIRED, &name) ||
-		    !read_attribute(&in, version, &value))
+		if (!kp_str_decode(in, 0, KP_REQUIRED, &name) ||
+		    !read_attribute(in, version, &value))
 			break;
 		int slot = find_slot(function, side, name);
 		if (slot >= 0 && slot < SLOTS && slots[slot].len == 0)
 			slots[slot] = value;
 	}
-	kp_list_leave(&in);
-	return in.err;
+	kp_list_leave(in);
+	return in->err;
 }
 
 static kp_err put_slots(const struct kp_bytes slots[SLOTS], struct kp_buf *out)
@@ -95,11 +94,12 @@ static kp_err put_slots(const struct kp_bytes slots[SLOTS], struct kp_buf *out)
 }
 
 kp_err kp_tup_to_body(const struct kp_function *function, enum kp_tup_side side, int version,
-                      struct kp_bytes attributes, struct kp_buf *out)
+                      struct kp_bytes attributes, struct kp_arena *arena, struct kp_buf *out)
 {
 	struct kp_bytes slots[SLOTS] = {0};
 	size_t len = out->len;
-	KP_TRY(read_attributes(function, side, version, attributes, slots));
+	struct kp_decoder in = kp_decoder(attributes, arena);
+	KP_TRY(read_attributes(function, side, version, &in, slots));
 	kp_err err = put_slots(slots, out);
 	if (err != KP_OK)
 		out->len = len;

@@ -25,10 +25,10 @@ enum kp_tup_side {
 
 // kp_tup_to_body appends the TARS body that attributes of version 2 or 3 stand for. Attributes that
 // the function does not have are passed over, those that are missing are left out. DECODE:
-// malformed; LIMIT: more attributes than anybody needs, or nested too deeply. `out` is as before
-// then.
+// malformed; LIMIT: more attributes than anybody needs, or nested too deeply; NOMEM. `out` is as
+// before then. `arena` holds values that come as lists of int8.
 kp_err kp_tup_to_body(const struct kp_function *function, enum kp_tup_side side, int version,
-                      struct kp_bytes attributes, struct kp_buf *out);
+                      struct kp_bytes attributes, struct kp_arena *arena, struct kp_buf *out);
 
 // kp_tup_from_body appends the attributes for a TARS body. Parts of the body that the function does
 // not have are left out. DECODE: malformed.

@@ -28,7 +28,7 @@ static void requests_of_other_makers_are_read_and_written_alike(void **state)
 		assert_int_equal(kp_request_packet_decode(packet, NULL, &request), KP_OK);
 		struct kp_buf body = {0}, again = {0}, wanted = {0};
 		assert_int_equal(
-		        kp_tup_to_body(&f, KP_TUP_REQUEST, versions[i], request.body, &body),
+		        kp_tup_to_body(&f, KP_TUP_REQUEST, versions[i], request.body, NULL, &body),
 		        KP_OK);
 		kp_i32_encode(&wanted, 1, 5);
 		kp_str_encode(&wanted, 2, kp_str("x"));
@@ -104,9 +104,9 @@ static void answers_survive_the_way_there_and_back(void **state)
 		assert_int_equal(
 		        kp_tup_from_body(pay, KP_TUP_ANSWER, version, kp_buf_bytes(&body), &out),
 		        KP_OK);
-		assert_int_equal(
-		        kp_tup_to_body(pay, KP_TUP_ANSWER, version, kp_buf_bytes(&out), &again),
-		        KP_OK);
+		assert_int_equal(kp_tup_to_body(pay, KP_TUP_ANSWER, version, kp_buf_bytes(&out),
+		                                NULL, &again),
+		                 KP_OK);
 		assert_true(kp_bytes_equal(kp_buf_bytes(&body), kp_buf_bytes(&again)));
 		kp_buf_fini(&body);
 		kp_buf_fini(&out);
@@ -133,7 +133,8 @@ static void unknown_attributes_and_outs_are_passed_over_and_order_does_not_matte
 	kp_i32_encode(&wanted, 1, 5);
 	kp_str_encode(&wanted, 2, kp_str("x"));
 	assert_int_equal(
-	        kp_tup_to_body(&f, KP_TUP_REQUEST, KP_PACKET_TUP3, kp_buf_bytes(&in), &out), KP_OK);
+	        kp_tup_to_body(&f, KP_TUP_REQUEST, KP_PACKET_TUP3, kp_buf_bytes(&in), NULL, &out),
+	        KP_OK);
 	assert_true(kp_bytes_equal(kp_buf_bytes(&out), kp_buf_bytes(&wanted)));
 	kp_buf_fini(&in);
 	kp_buf_fini(&out);
@@ -160,21 +161,39 @@ static void an_attribute_is_one_field_with_tag_0(void **state)
 		kp_map_begin(&in, 0, 1);
 		put_attribute(&in, "n",
 		              (struct kp_bytes){(const uint8_t *)rows[i].bytes, rows[i].len});
-		assert_int_equal(
-		        kp_tup_to_body(&f, KP_TUP_REQUEST, KP_PACKET_TUP3, kp_buf_bytes(&in), &out),
-		        KP_ERR_DECODE);
+		assert_int_equal(kp_tup_to_body(&f, KP_TUP_REQUEST, KP_PACKET_TUP3,
+		                                kp_buf_bytes(&in), NULL, &out),
+		                 KP_ERR_DECODE);
 		assert_int_equal(out.len, 0);
 		kp_buf_fini(&in);
 		kp_buf_fini(&out);
 	}
 }
 
+static void an_attribute_may_come_as_a_list_of_bytes(void **state)
+{
+	// {"n": [0, 5]}, as a list of int8 instead of a simple list
+	struct kp_bytes in = golden_bytes("080001"
+	                                  "06016e"
+	                                  "1900020c0005");
+	struct kp_arena *arena = kp_arena_new(0);
+	struct kp_buf out = {0}, wanted = {0};
+	kp_i32_encode(&wanted, 1, 5);
+	assert_int_equal(kp_tup_to_body(&f, KP_TUP_REQUEST, KP_PACKET_TUP3, in, arena, &out),
+	                 KP_OK);
+	assert_true(kp_bytes_equal(kp_buf_bytes(&out), kp_buf_bytes(&wanted)));
+	kp_buf_fini(&out);
+	kp_buf_fini(&wanted);
+	kp_arena_free(arena);
+	free((void *)in.ptr);
+}
+
 static void an_empty_body_is_no_attributes(void **state)
 {
 	struct kp_buf out = {0};
-	assert_int_equal(
-	        kp_tup_to_body(&f, KP_TUP_REQUEST, KP_PACKET_TUP3, (struct kp_bytes){0}, &out),
-	        KP_OK);
+	assert_int_equal(kp_tup_to_body(&f, KP_TUP_REQUEST, KP_PACKET_TUP3, (struct kp_bytes){0},
+	                                NULL, &out),
+	                 KP_OK);
 	assert_int_equal(out.len, 0);
 	kp_buf_fini(&out);
 }
@@ -194,7 +213,7 @@ static void truncated_attributes_are_refused(void **state)
 			uint8_t *cut = kp_alloc(len); // exact, so that a read beyond it shows
 			memcpy(cut, whole.data, len);
 			assert_int_equal(kp_tup_to_body(&f, KP_TUP_REQUEST, version,
-			                                (struct kp_bytes){cut, len}, &out),
+			                                (struct kp_bytes){cut, len}, NULL, &out),
 			                 KP_ERR_DECODE);
 			kp_free(cut);
 			kp_buf_fini(&out);
@@ -212,9 +231,9 @@ static void attributes_have_a_largest_number(void **state)
 		kp_map_begin(&in, 0, count);
 		for (size_t i = 0; i < count; i++)
 			put_attribute(&in, "a", (struct kp_bytes){0});
-		assert_int_equal(
-		        kp_tup_to_body(&f, KP_TUP_REQUEST, KP_PACKET_TUP3, kp_buf_bytes(&in), &out),
-		        extra ? KP_ERR_LIMIT : KP_OK);
+		assert_int_equal(kp_tup_to_body(&f, KP_TUP_REQUEST, KP_PACKET_TUP3,
+		                                kp_buf_bytes(&in), NULL, &out),
+		                 extra ? KP_ERR_LIMIT : KP_OK);
 		kp_buf_fini(&in);
 		kp_buf_fini(&out);
 	}
@@ -273,7 +292,7 @@ static void running_out_of_memory_is_said(void **state)
 		                              kp_buf_bytes(&body), &out);
 		if (err == KP_OK)
 			err = kp_tup_to_body(pay, KP_TUP_ANSWER, KP_PACKET_TUP2, kp_buf_bytes(&out),
-			                     &again);
+			                     NULL, &again);
 		assert_int_equal(err, fault ? KP_ERR_NOMEM : KP_OK);
 		kp_buf_fini(&out);
 		kp_buf_fini(&again);
@@ -291,6 +310,7 @@ int main(void)
 	        cmocka_unit_test(
 	                unknown_attributes_and_outs_are_passed_over_and_order_does_not_matter),
 	        cmocka_unit_test(an_attribute_is_one_field_with_tag_0),
+	        cmocka_unit_test(an_attribute_may_come_as_a_list_of_bytes),
 	        cmocka_unit_test(an_empty_body_is_no_attributes),
 	        cmocka_unit_test(truncated_attributes_are_refused),
 	        cmocka_unit_test(attributes_have_a_largest_number),

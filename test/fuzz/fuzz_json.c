@@ -54,13 +54,34 @@ static void check_args(const struct kp_function *function, struct kp_str text,
 	kp_buf_fini(&again);
 }
 
+// What other SDKs write is read as well, and what they are answered with is JSON.
+static void check_packets(const struct kp_function *function, struct kp_str text,
+                          struct kp_arena *arena)
+{
+	struct kp_buf out = {0};
+	struct kp_why why;
+	struct kp_json *json;
+	struct kp_bytes body = {(const uint8_t *)text.ptr, text.len};
+	(void)kp_json_to_args_form(function, &kp_json_form_packet, text, &out, arena, &why);
+	kp_buf_clear(&out);
+	kp_err err = kp_args_to_json_form(function, &kp_json_form_packet, body, &out, arena, &why);
+	if (err == KP_OK) {
+		err = kp_json_parse(kp_buf_str(&out), arena, &json, &why);
+		// a map may hold a key twice, an object may not
+		kp_assert(err == KP_OK || strstr(why.text, "same name twice"));
+	}
+	kp_buf_fini(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct kp_str text = {(const char *)data, size};
 	struct kp_arena *arena = kp_arena_new(0);
 	check_text(text, arena);
-	for (size_t i = 0; i < sample.function_count; i++)
+	for (size_t i = 0; i < sample.function_count; i++) {
 		check_args(&sample.functions[i], text, arena);
+		check_packets(&sample.functions[i], text, arena);
+	}
 	kp_arena_free(arena);
 	kp_assert(kp_mem_live() == 0);
 	return 0;

@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+enum {
+	GOLDEN_TUP_BODY = 27, // where the attributes begin in those requests
+};
+
 static int failures;
 
 // write_seed leaves the first `skip` bytes of what hex says away.
@@ -39,6 +43,8 @@ int main(int argc, char **argv)
 		write_seed(argv[1], "frame", packets, golden_requests[i].hex, 0);
 		write_seed(argv[1], "packet", packets, golden_requests[i].hex, 4);
 	}
+	write_seed(argv[1], "tup", 0, golden_requests[GOLDEN_TUP2].hex, GOLDEN_TUP_BODY);
+	write_seed(argv[1], "tup", 1, golden_requests[GOLDEN_TUP3].hex, GOLDEN_TUP_BODY);
 	for (size_t i = 0; i < GOLDEN_RESPONSE_COUNT; i++, packets++) {
 		write_seed(argv[1], "frame", packets, golden_responses[i].hex, 0);
 		write_seed(argv[1], "packet", packets, golden_responses[i].hex, 4);
