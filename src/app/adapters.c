@@ -1,5 +1,6 @@
 // adapters.c - which adapter of the configuration a servant listens on.
 #include "app/app_internal.h"
+#include "app/limits.h"
 
 #include "base/text.h"
 #include "base/try.h"
@@ -23,11 +24,11 @@ int app_loops(const struct kp_app *app)
 {
 	const struct kp_conf_node *section = server_section(app);
 	const struct kp_conf_node *adapter = NULL;
-	int loops = app_config_number(section, KEY_OF_SERVER, "loops");
+	int loops = (int)app_config_number(section, KEY_OF_SERVER, "loops");
 	if (app->options.threads > 0 || loops > 0)
 		return app->options.threads > 0 ? app->options.threads : loops;
 	while (section && (adapter = kp_conf_next(section, adapter, KP_CONF_SECTION))) {
-		int threads = app_config_number(adapter, KEY_OF_ADAPTER, "threads");
+		int threads = (int)app_config_number(adapter, KEY_OF_ADAPTER, "threads");
 		if (dispatch_of(adapter) == DISPATCH_FIBER && threads > loops)
 			loops = threads;
 	}
@@ -53,6 +54,14 @@ static bool offers(const struct kp_app *app, const struct kp_conf_node *adapter,
 	return false;
 }
 
+// text_of copies a key's text; NULL: there is none.
+static const char *text_of(const struct kp_app *app, const struct kp_conf_node *adapter,
+                           const char *name)
+{
+	struct kp_str text = app_config_get(adapter, KEY_OF_ADAPTER, name);
+	return text.len > 0 ? kp_arena_str(app->arena, text).ptr : NULL;
+}
+
 static kp_err listen_as_configured(struct kp_app *app, const struct kp_conf_node *adapter,
                                    int *ret_adapter, struct kp_why *why)
 {
@@ -60,12 +69,15 @@ static kp_err listen_as_configured(struct kp_app *app, const struct kp_conf_node
 	struct kp_adapter_options options = {
 	        .name = kp_arena_str(app->arena, adapter->name).ptr,
 	        .endpoint = kp_arena_str(app->arena, endpoint).ptr,
-	        .connections_max = app_config_number(adapter, KEY_OF_ADAPTER, "maxconns"),
-	        .queue_max = app_config_number(adapter, KEY_OF_ADAPTER, "queuecap"),
-	        .queue_timeout_ms = app_config_number(adapter, KEY_OF_ADAPTER, "queuetimeout"),
+	        .allow = text_of(app, adapter, "allow"),
+	        .deny = text_of(app, adapter, "deny"),
+	        .queue_timeout_ms = (int)app_config_number(adapter, KEY_OF_ADAPTER, "queuetimeout"),
 	};
+	limits_of_config(adapter, &options.limits);
+	options.connections_max = (int)options.limits.connections_max;
+	options.queue_max = (int)options.limits.queue_max;
 	if (dispatch_of(adapter) == DISPATCH_POOL)
-		options.pool_threads = app_config_number(adapter, KEY_OF_ADAPTER, "threads");
+		options.pool_threads = (int)app_config_number(adapter, KEY_OF_ADAPTER, "threads");
 	if (!options.name || !options.endpoint)
 		return kp_why_set(why, KP_ERR_NOMEM, "out of memory");
 	return kp_server_listen(app->server, &options, ret_adapter, why);
@@ -81,7 +93,9 @@ static kp_err open_configured(struct kp_app *app, const struct kp_conf_node *ada
 			return KP_OK;
 		}
 	KP_TRY(listen_as_configured(app, adapter, ret_adapter, why));
-	return kp_vec_push(&app->adapters, ((struct opened_adapter){adapter, *ret_adapter}));
+	struct opened_adapter opened = {.section = adapter, .index = *ret_adapter};
+	opened.name = kp_arena_str(app->arena, adapter->name).ptr;
+	return opened.name ? kp_vec_push(&app->adapters, opened) : KP_ERR_NOMEM;
 }
 
 static kp_err open_default(struct kp_app *app, int *ret_adapter, struct kp_why *why)

@@ -80,5 +80,6 @@ kp_err app_admin_open(struct kp_app *app, struct kp_why *why)
 kp_err app_admin_start(struct kp_app *app)
 {
 	KP_TRY(kp_server_start(app->admin));
+	KP_TRY(app_events_start(app));
 	return app->node ? kp_server_spawn(app->admin, beat, app) : KP_OK;
 }

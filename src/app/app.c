@@ -1,5 +1,6 @@
 // app.c - a server program's life.
 #include "app/app_internal.h"
+#include "app/objects.h"
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -36,7 +37,7 @@ static kp_err read_config(struct kp_app *app, struct kp_why *why)
 	const struct kp_conf_node *server = app_config_section(app->config, KEY_OF_SERVER);
 	(void)app_log_level_parse(app_config_get(server, KEY_OF_SERVER, "logLevel"),
 	                          &app->log_level);
-	app->grace_ms = app_config_number(server, KEY_OF_SERVER, "deactivating-timeout");
+	app->grace_ms = (int)app_config_number(server, KEY_OF_SERVER, "deactivating-timeout");
 	app_config_doubts(app->config, doubt, app);
 	return KP_OK;
 }
@@ -101,12 +102,16 @@ static kp_err open_client(struct kp_app *app, struct kp_why *why)
 	        .locator = locator,
 	        .caller = app->name,
 	        .set = set_of(app),
-	        .timeout_ms = app_config_number(section, KEY_OF_CLIENT, "sync-invoke-timeout"),
-	        .connect_timeout_ms = app_config_number(section, KEY_OF_CLIENT, "connect-timeout"),
+	        .timeout_ms = (int)app_config_number(section, KEY_OF_CLIENT, "sync-invoke-timeout"),
+	        .connect_timeout_ms =
+	                (int)app_config_number(section, KEY_OF_CLIENT, "connect-timeout"),
 	        .refresh_interval_ms =
-	                app_config_number(section, KEY_OF_CLIENT, "refresh-endpoint-interval"),
+	                (int)app_config_number(section, KEY_OF_CLIENT, "refresh-endpoint-interval"),
 	};
-	return kp_client_open(&options, &app->client, why);
+	int percent = (int)app_config_number(section, KEY_OF_CLIENT, "retry-percent");
+	options.retry_percent = percent > 0 ? percent : -1;
+	KP_TRY(kp_client_open(&options, &app->client, why));
+	return objects_configure_all(app, why);
 }
 
 static kp_err open_server(struct kp_app *app, struct kp_why *why)

@@ -27,7 +27,11 @@ enum options_outcome options_parse(int argc, char **argv, struct options *ret);
 // opened_adapter is an adapter of the configuration that listens.
 struct opened_adapter {
 	const struct kp_conf_node *section;
+	const char *name; // of the section
 	int index;
+	bool is_suspended; // takes no calls now; this and what follows is the admin loop's
+	bool is_told;      // and the agent knows
+	char reason[192];
 };
 
 // own_command is an admin command of the application.
@@ -76,9 +80,8 @@ kp_err app_admin_start(struct kp_app *app);
 // what it does is logged. Any thread, once the app runs.
 void app_reload(struct kp_app *app);
 
-// limits.c: app_limits_print appends an adapter's limits, a line each, after `prefix`.
-void app_limits_print(const struct kp_app *app, int adapter, const char *prefix,
-                      struct kp_buf *text);
+// events.c: app_events_start has the agent told of bans and of adapters that take no calls.
+kp_err app_events_start(struct kp_app *app);
 
 // log.c: a level is one of enum kp_log_level, or one more: nothing is logged.
 bool app_log_level_parse(struct kp_str text, int *ret);

@@ -70,6 +70,11 @@ static const struct app_command commands[] = {
          "read the server's configuration file again and apply what can change while it runs"},
         {"tars.loadconfig", command_load_config,
          "FILE: fetch a configuration file from the platform"},
+        {"kipp.limits", command_limits,
+         "[[ADAPTER] LIMIT VALUE]: the limits of the adapters; or change one, of all adapters or "
+         "of "
+         "the one with that number; 0: the default, -1: none"},
+        {"kipp.explain", command_explain, "OBJECT: why this server's calls go where they go"},
         {"tars.reloadlocator", command_reload_locator,
          "read where the registry is from the configuration file again"},
         {"tars.resource", command_resource, "pid, memory, threads, descriptors, uptime"},

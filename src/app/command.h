@@ -24,6 +24,10 @@ struct kp_str command_connection(struct kp_call *call, struct kp_app *app, struc
 struct kp_str command_resource(struct kp_call *call, struct kp_app *app, struct kp_str rest);
 struct kp_str command_bid(struct kp_call *call, struct kp_app *app, struct kp_str rest);
 
+// command_limits.c: kipp.limits, kipp.explain.
+struct kp_str command_limits(struct kp_call *call, struct kp_app *app, struct kp_str rest);
+struct kp_str command_explain(struct kp_call *call, struct kp_app *app, struct kp_str rest);
+
 // command_reload.c: the configuration file, read again.
 struct kp_str command_load_property(struct kp_call *call, struct kp_app *app, struct kp_str rest);
 struct kp_str command_reload_locator(struct kp_call *call, struct kp_app *app, struct kp_str rest);

@@ -1,5 +1,7 @@
 // command_reload.c - reading the configuration file again: what changed, what of it counts at once.
 #include "app/command.h"
+#include "app/limits.h"
+#include "app/objects.h"
 
 #include "base/text.h"
 #include "base/try.h"
@@ -15,7 +17,8 @@ struct reload {
 	struct kp_buf text;
 	int changes;
 	int errors;
-	bool has_timeouts; // one of them changed
+	bool has_timeouts;  // one of them changed
+	struct kp_str part; // the adapter's or object's section at hand
 };
 
 static void say(struct reload *reload, const char *how, const char *where, const char *name,
@@ -54,7 +57,7 @@ static kp_err apply_grace(struct reload *reload, struct kp_str value, struct kp_
 {
 	const struct kp_conf_node *server = app_config_section(reload->is, KEY_OF_SERVER);
 	__atomic_store_n(&reload->app->grace_ms,
-	                 app_config_number(server, KEY_OF_SERVER, "deactivating-timeout"),
+	                 (int)app_config_number(server, KEY_OF_SERVER, "deactivating-timeout"),
 	                 __ATOMIC_RELAXED);
 	return KP_OK;
 }
@@ -80,16 +83,27 @@ static const struct applier *find_applier(const struct key *key)
 	return NULL;
 }
 
+static kp_err apply(struct reload *reload, const struct key *key, struct kp_str value,
+                    struct kp_why *why)
+{
+	const struct applier *applier = find_applier(key);
+	if (applier)
+		return applier->apply(reload, value, why);
+	if (key->section == KEY_OF_ADAPTER)
+		return limits_change(reload->app, reload->part, kp_str(key->name),
+		                     keys_number(key, value), why);
+	return KP_OK; // of an object, whose section is applied as a whole
+}
+
 static void change(struct reload *reload, const struct key *key, const char *where,
                    struct kp_str was, struct kp_str is)
 {
-	const struct applier *applier = find_applier(key);
 	struct kp_why why = {""};
-	if (!applier) {
+	if (key->effect == KEY_AT_START) {
 		say(reload, "needs a restart", where, key->name, was, is);
 		return;
 	}
-	kp_err err = applier->apply(reload, is, &why);
+	kp_err err = apply(reload, key, is, &why);
 	say(reload, err == KP_OK ? "changed" : "not changed", where, key->name, was, is);
 	if (err == KP_OK)
 		return;
@@ -139,28 +153,51 @@ static void compare_own(struct reload *reload, const struct kp_conf_node *was,
 	}
 }
 
-static void compare_adapters(struct reload *reload, const struct kp_conf_node *was,
-                             const struct kp_conf_node *is)
+static const struct kp_conf_node *part_of(const struct kp_conf_node *section, struct kp_str name)
 {
-	static const char *const came = "needs a restart: the adapter %.*s is new\n";
-	static const char *const went = "needs a restart: the adapter %.*s is gone\n";
-	const struct kp_conf_node *adapter = NULL;
-	while (is && (adapter = kp_conf_next(is, adapter, KP_CONF_SECTION))) {
-		struct kp_str name = kp_arena_str(reload->is->arena, adapter->name);
-		const struct kp_conf_node *before =
-		        was ? kp_conf_member(was, KP_CONF_SECTION, adapter->name) : NULL;
-		if (before && name.ptr)
-			compare_keys(reload, KEY_OF_ADAPTER, name.ptr, before, adapter);
-		else
-			kp_buf_printf(&reload->text, came, KP_STR_ARG(adapter->name));
-		reload->changes += !before;
-	}
-	while (was && (adapter = kp_conf_next(was, adapter, KP_CONF_SECTION))) {
-		if (is && kp_conf_member(is, KP_CONF_SECTION, adapter->name))
-			continue;
-		kp_buf_printf(&reload->text, went, KP_STR_ARG(adapter->name));
-		reload->changes++;
-	}
+	return section ? kp_conf_member(section, KP_CONF_SECTION, name) : NULL;
+}
+
+static void say_part(struct reload *reload, enum key_section kind, const char *what)
+{
+	bool is_adapter = kind == KEY_OF_ADAPTER;
+	kp_buf_printf(&reload->text, "%s %s %.*s %s\n",
+	              is_adapter ? "needs a restart:" : "changed:",
+	              is_adapter ? "the adapter" : "the object", KP_STR_ARG(reload->part), what);
+	reload->changes++;
+}
+
+// compare_part compares a section inside another; either may be missing.
+static void compare_part(struct reload *reload, enum key_section kind,
+                         const struct kp_conf_node *was, const struct kp_conf_node *is)
+{
+	struct kp_str name = kp_arena_str(reload->is->arena, is ? is->name : was->name);
+	struct kp_why why = {""};
+	int before = reload->changes;
+	reload->part = name;
+	if (!name.ptr)
+		return;
+	if (!was || !is)
+		say_part(reload, kind, is ? "is new" : "is gone");
+	else
+		compare_keys(reload, kind, name.ptr, was, is);
+	if (kind != KEY_OF_OBJECT || reload->changes == before)
+		return;
+	if (objects_configure(reload->app, name, is, &why) == KP_OK)
+		return;
+	reload->errors++;
+	kp_buf_printf(&reload->text, "not changed: %s\n", why.text);
+}
+
+static void compare_parts(struct reload *reload, enum key_section kind,
+                          const struct kp_conf_node *was, const struct kp_conf_node *is)
+{
+	const struct kp_conf_node *part = NULL;
+	while (is && (part = kp_conf_next(is, part, KP_CONF_SECTION)))
+		compare_part(reload, kind, part_of(was, part->name), part);
+	while (was && (part = kp_conf_next(was, part, KP_CONF_SECTION)))
+		if (!part_of(is, part->name))
+			compare_part(reload, kind, part, NULL);
 }
 
 static void on_doubt(void *arg, const char *sentence)
@@ -170,7 +207,7 @@ static void on_doubt(void *arg, const char *sentence)
 
 static void compare(struct reload *reload)
 {
-	for (int kind = 0; kind < KEY_OF_ADAPTER; kind++) {
+	for (int kind = 0; kind < KEY_OF_OBJECT; kind++) {
 		enum key_section section = (enum key_section)kind;
 		compare_keys(reload, section, keys_section_title(section),
 		             app_config_section(reload->was, section),
@@ -180,14 +217,17 @@ static void compare(struct reload *reload)
 	const struct kp_conf_node *is = app_config_section(reload->is, KEY_OF_SERVER);
 	compare_own(reload, was, is, false);
 	compare_own(reload, was, is, true);
-	compare_adapters(reload, was, is);
+	compare_parts(reload, KEY_OF_ADAPTER, was, is);
+	compare_parts(reload, KEY_OF_OBJECT, app_config_section(reload->was, KEY_OF_CLIENT),
+	              app_config_section(reload->is, KEY_OF_CLIENT));
 	if (reload->changes > 0)
 		app_config_doubts(reload->is, on_doubt, &reload->text);
 	const struct kp_conf_node *client = app_config_section(reload->is, KEY_OF_CLIENT);
 	if (reload->has_timeouts)
-		client_set_timeouts(reload->app->client,
-		                    app_config_number(client, KEY_OF_CLIENT, "sync-invoke-timeout"),
-		                    app_config_number(client, KEY_OF_CLIENT, "connect-timeout"));
+		client_set_timeouts(
+		        reload->app->client,
+		        (int)app_config_number(client, KEY_OF_CLIENT, "sync-invoke-timeout"),
+		        (int)app_config_number(client, KEY_OF_CLIENT, "connect-timeout"));
 }
 
 // reload_file leaves in `text` what it did, a line each. What is refused changes nothing.

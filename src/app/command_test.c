@@ -75,10 +75,14 @@ static void the_status_tells_adapters_counters_and_limits(void **state)
 	assert_int_equal(
 	        RpcTest_Echo_ping(RpcTest_Echo_proxy(caller.client, child.object), caller.call),
 	        KP_ERR_NOFUNC);
-	static const char *const parts[] = {
-	        "server: Test.EchoServer\n", "log level: INFO\n", "adapter 0: tcp -h 127.0.0.1 -p ",
-	        "connections: 1\n",          "requests: ",        "in progress or waiting: 0\n",
-	        "limit maxconns: 10240\n",   "limit queuecap: "};
+	static const char *const parts[] = {"server: Test.EchoServer\n",
+	                                    "log level: INFO\n",
+	                                    "adapter 0: tcp -h 127.0.0.1 -p ",
+	                                    "connections: 1\n",
+	                                    "requests: ",
+	                                    "in progress or waiting: 0\n",
+	                                    "limit connections_max: 10240\n",
+	                                    "limit queue_max: "};
 	struct kp_str text = ask(&caller, &child, "tars.viewstatus");
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
 		if (!has(text, parts[i]))
@@ -109,6 +113,45 @@ static void connections_of_a_held_loop_are_left_out(void **state)
 	kp_call_close(caller.call);
 	kp_client_close(caller.client);
 	shut_down(&admin, &child);
+}
+
+static void limits_are_seen_and_set_while_running(void **state)
+{
+	struct child child = {0};
+	start_child(&child, NULL);
+	struct caller caller = open_caller();
+	expect_notified(&caller, &child, "kipp.limits",
+	                "  queue_max: 10240  # requests in progress");
+	expect_notified(&caller, &child, "kipp.limits queuecap 7", "adapter 0: queuecap is 7 now");
+	expect_notified(&caller, &child, "kipp.limits", "  queue_max: 7  #");
+	expect_notified(&caller, &child, "kipp.limits 0 ban_s 60", "adapter 0: ban_s is 60 now");
+	expect_notified(&caller, &child, "kipp.limits 0 ban_s -1", "adapter 0: ban_s is -1 now");
+	expect_notified(&caller, &child, "kipp.limits", "  ban_s: none  #");
+	expect_notified(&caller, &child, "kipp.limits ban_s 0", "adapter 0: ban_s is 0 now");
+	expect_notified(&caller, &child, "kipp.limits", "  ban_s: 30  #");
+	expect_notified(&caller, &child, "kipp.limits 1 ban_s 60", "there is no adapter '1'");
+	expect_notified(&caller, &child, "kipp.limits bans 60",
+	                "there is no limit 'bans'; did you "
+	                "mean 'ban_s'?");
+	expect_notified(&caller, &child, "kipp.limits ban_s much", "'much' is no limit");
+	expect_notified(&caller, &child, "kipp.limits ban_s", "write kipp.limits, or");
+	shut_down(&caller, &child);
+}
+
+static void explain_tells_where_calls_go(void **state)
+{
+	struct child child = {0};
+	start_child(&child, NULL);
+	struct caller caller = open_caller();
+	expect_notified(&caller, &child, "kipp.explain", "write kipp.explain OBJECT");
+	expect_notified(&caller, &child, "kipp.explain A.B.NoObj", "this server has not called");
+	begin_hook(&caller, &child, ASK); // it calls A.B.NoObj
+	while (!has(ask(&caller, &child, "kipp.explain A.B.NoObj"), "127.0.0.1"))
+		(void)kp_client_drive(caller.client, 10);
+	kp_sock_close(child.silent);
+	child.silent = -1;
+	assert_int_equal(kp_client_drive(caller.client, 60000), KP_OK);
+	shut_down(&caller, &child);
 }
 
 // --- the application's own
@@ -176,20 +219,30 @@ static void loadproperty_says_per_key_what_counts_now(void **state)
 	replace_in_config("greeting=hello", "greeting=bye\nlogLevl=WARN");
 	replace_in_config("loops=1", "loops=2");
 	replace_in_config("sync-invoke-timeout=60000", "sync-invoke-timeout=7000");
-	replace_in_config("servant=Test", "queuecap=7\nservant=Test");
+	replace_in_config("servant=Test", "queuecap=7\nallow=10.0.0.1\nservant=Test");
+	replace_in_config("</client>",
+	                  "<A.B.CObj>\nidempotent=browse list\nretries=2\n</A.B.CObj>\n"
+	                  "</client>");
 	struct kp_str text = ask(&caller, &child, "tars.loadproperty");
 	static const char *const parts[] = {
 	        "changed: server<logLevel> from 'INFO' to 'ERROR'\n",
 	        "changed: client<sync-invoke-timeout> from '60000' to '7000'\n",
 	        "needs a restart: server<loops> from '1' to '2'\n",
 	        "read anew by the application: server<greeting> from 'hello' to 'bye'\n",
-	        "EchoAdapter<queuecap> from '10240' to '7'\n",
+	        "changed: EchoAdapter<queuecap> from '10240' to '7'\n",
+	        "needs a restart: EchoAdapter<allow> from '' to '10.0.0.1'\n",
+	        "changed: the object A.B.CObj is new\n",
 	        "nobody reads the key 'logLevl' of server; did you mean 'logLevel'?\n",
 	};
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
 		if (!has(text, parts[i]))
 			fail_msg("no '%s' in '%.*s'", parts[i], KP_STR_ARG(text));
 	expect_notified(&caller, &child, "tars.viewstatus", "log level: ERROR\n");
+	expect_notified(&caller, &child, "tars.viewstatus", "limit queue_max: 7\n");
+	replace_in_config("retries=2", "retries=0\nbalancer=least-latency");
+	expect_notified(&caller, &child, "tars.loadproperty",
+	                "changed: A.B.CObj<retries> from '2' to '0'\n"
+	                "changed: A.B.CObj<balancer> from 'round-robin' to 'least-latency'\n");
 	shut_down(&caller, &child);
 }
 
@@ -343,6 +396,8 @@ int main(void)
 	        cmocka_unit_test(an_unknown_command_is_one_clear_sentence),
 	        cmocka_unit_test(the_status_tells_adapters_counters_and_limits),
 	        cmocka_unit_test(connections_of_a_held_loop_are_left_out),
+	        cmocka_unit_test(limits_are_seen_and_set_while_running),
+	        cmocka_unit_test(explain_tells_where_calls_go),
 	        cmocka_unit_test(an_application_has_commands_of_its_own),
 	        cmocka_unit_test(a_command_s_name_is_one_free_word),
 	        cmocka_unit_test(loadproperty_says_per_key_what_counts_now),

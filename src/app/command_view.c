@@ -1,5 +1,6 @@
 // command_view.c - what a server looks like from inside: tars.viewstatus, connection, resource.
 #include "app/command.h"
+#include "app/limits.h"
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -89,7 +90,7 @@ static void print_adapter(struct kp_buf *text, const struct kp_app *app, int ind
 	kp_buf_printf(text, "adapter %d: %s\n", index, kp_server_endpoint(app->server, index));
 	kp_buf_printf(text, "  connections: %" PRIu64 "\n  in progress or waiting: %d\n",
 	              stats.connections_open, kp_server_calls(app->server, index));
-	app_limits_print(app, index, "  limit ", text);
+	limits_print(app, index, "  limit ", false, text);
 	print_counters(text, &stats);
 }
 

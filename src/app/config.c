@@ -48,15 +48,25 @@ static kp_err check_section(const struct app_config *config, const struct kp_con
 	return KP_OK;
 }
 
+// inner tells which kind the sections inside a section are of; the section's own kind: it has none.
+static enum key_section inner(enum key_section kind)
+{
+	return kind == KEY_OF_SERVER   ? KEY_OF_ADAPTER
+	       : kind == KEY_OF_CLIENT ? KEY_OF_OBJECT
+	                               : kind;
+}
+
 static kp_err check_values(const struct app_config *config, struct kp_why *why)
 {
-	for (int kind = 0; kind < KEY_OF_ADAPTER; kind++)
-		KP_TRY(check_section(config, app_config_section(config, (enum key_section)kind),
-		                     (enum key_section)kind, why));
-	const struct kp_conf_node *server = app_config_section(config, KEY_OF_SERVER);
-	const struct kp_conf_node *adapter = NULL;
-	while (server && (adapter = kp_conf_next(server, adapter, KP_CONF_SECTION)))
-		KP_TRY(check_section(config, adapter, KEY_OF_ADAPTER, why));
+	for (int i = 0; i < KEY_OF_OBJECT; i++) {
+		enum key_section kind = (enum key_section)i;
+		const struct kp_conf_node *section = app_config_section(config, kind);
+		const struct kp_conf_node *part = NULL;
+		KP_TRY(check_section(config, section, kind, why));
+		while (section && inner(kind) != kind &&
+		       (part = kp_conf_next(section, part, KP_CONF_SECTION)))
+			KP_TRY(check_section(config, part, inner(kind), why));
+	}
 	return KP_OK;
 }
 
@@ -109,10 +119,11 @@ static const struct key *key_of(enum key_section kind, const char *name)
 	return key;
 }
 
-int app_config_number(const struct kp_conf_node *section, enum key_section kind, const char *name)
+int64_t app_config_number(const struct kp_conf_node *section, enum key_section kind,
+                          const char *name)
 {
 	const struct key *key = key_of(kind, name);
-	return (int)keys_number(key, app_config_text(section, key));
+	return keys_number(key, app_config_text(section, key));
 }
 
 int app_config_word(const struct kp_conf_node *section, enum key_section kind, const char *name)
@@ -159,11 +170,13 @@ void app_config_doubts(const struct app_config *config,
                        void (*doubt)(void *arg, const char *sentence), void *arg)
 {
 	const struct doubts doubts = {config, doubt, arg};
-	for (int kind = 0; kind < KEY_OF_ADAPTER; kind++)
-		doubt_section(&doubts, app_config_section(config, (enum key_section)kind),
-		              (enum key_section)kind);
-	const struct kp_conf_node *server = app_config_section(config, KEY_OF_SERVER);
-	const struct kp_conf_node *adapter = NULL;
-	while (server && (adapter = kp_conf_next(server, adapter, KP_CONF_SECTION)))
-		doubt_section(&doubts, adapter, KEY_OF_ADAPTER);
+	for (int i = 0; i < KEY_OF_OBJECT; i++) {
+		enum key_section kind = (enum key_section)i;
+		const struct kp_conf_node *section = app_config_section(config, kind);
+		const struct kp_conf_node *part = NULL;
+		doubt_section(&doubts, section, kind);
+		while (section && inner(kind) != kind &&
+		       (part = kp_conf_next(section, part, KP_CONF_SECTION)))
+			doubt_section(&doubts, part, inner(kind));
+	}
 }

@@ -28,7 +28,8 @@ const struct kp_conf_node *app_config_section(const struct app_config *config,
 
 // app_config_text, _number and _word return a key's value, or its default. `section` may be NULL.
 struct kp_str app_config_text(const struct kp_conf_node *section, const struct key *key);
-int app_config_number(const struct kp_conf_node *section, enum key_section kind, const char *name);
+int64_t app_config_number(const struct kp_conf_node *section, enum key_section kind,
+                          const char *name);
 int app_config_word(const struct kp_conf_node *section, enum key_section kind, const char *name);
 struct kp_str app_config_get(const struct kp_conf_node *section, enum key_section kind,
                              const char *name);

@@ -3,6 +3,7 @@
 
 #include "base/nearest.h"
 #include "base/text.h"
+#include "kipp/limits.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -39,6 +40,8 @@ static const struct key rows[] = {
                "how long a call may take, in ms; a caller's own time counts before it"),
         NUMBER(CLIENT, WHILE_RUNNING, "connect-timeout", 0, 60000, "1500",
                "how long connecting may take, in ms"),
+        NUMBER(CLIENT, AT_START, "retry-percent", 0, 100, "10",
+               "of the calls may be sent a second time, and a few a second more; 0: none"),
         NUMBER(CLIENT, AT_START, "refresh-endpoint-interval", 0, DAY_MS, "10000",
                "how long endpoints from the registry are kept, in ms"),
         FOREIGN(CLIENT, "async-invoke-timeout"),
@@ -164,6 +167,34 @@ static const struct key rows[] = {
         FOREIGN(SERVER, "sampleencoding"),
         FOREIGN(SERVER, "script-args"),
 
+        TEXT(OBJECT, WHILE_RUNNING, "idempotent", NULL,
+             "functions that may run twice, separated by blanks; * is all: only they are sent "
+             "again "
+             "after a failure that may have reached the server, and hedged"),
+        NUMBER(OBJECT, WHILE_RUNNING, "retries", 0, 3, "1",
+               "how often a call may be sent again; 0: never"),
+        NUMBER(OBJECT, WHILE_RUNNING, "hedge", 0, 3600000, "0",
+               "without an answer for so long a second endpoint is asked, in ms; 0: never"),
+        NUMBER(OBJECT, WHILE_RUNNING, "timeout", 0, 3600000, "0",
+               "how long a call may take, in ms; 0: as for all objects"),
+        NUMBER(OBJECT, WHILE_RUNNING, "oneway-queue", 0, 1000000, "10000",
+               "one-way calls that may wait for a connection; 0: none"),
+        WORD(OBJECT, WHILE_RUNNING, "balancer",
+             "round-robin weighted hash consistent-hash least-latency", "round-robin",
+             "how an endpoint is chosen"),
+        NUMBER(OBJECT, WHILE_RUNNING, "subset", 0, 100000, "0",
+               "of the endpoints this server calls so many; 0: all"),
+        NUMBER(OBJECT, WHILE_RUNNING, "slow-start", 0, 3600000, "0",
+               "a new endpoint gets its full share after so long, in ms"),
+        NUMBER(OBJECT, WHILE_RUNNING, "isolated-share", 0, 100, "50",
+               "percent of the endpoints that may be left out because they are sick"),
+        FOREIGN(OBJECT, "ca"),
+        FOREIGN(OBJECT, "cert"),
+        FOREIGN(OBJECT, "key"),
+        FOREIGN(OBJECT, "ciphers"),
+        FOREIGN(OBJECT, "accesskey"),
+        FOREIGN(OBJECT, "secretkey"),
+
         TEXT(ADAPTER, AT_START, "endpoint", NULL,
              "where it listens, tcp -h HOST -p PORT -t IDLE-MS"),
         TEXT(ADAPTER, AT_START, "servant", NULL, "the objects it serves, separated by blanks"),
@@ -172,17 +203,23 @@ static const struct key rows[] = {
              "handlers that block or compute"),
         NUMBER(ADAPTER, AT_START, "threads", 1, 256, "1",
                "with dispatch=pool this adapter's own threads; else see `loops` of the server"),
-        NUMBER(ADAPTER, AT_START, "maxconns", 0, INT32_MAX, "10240",
+        NUMBER(ADAPTER, WHILE_RUNNING, "maxconns", 0, INT32_MAX, "10240",
                "connections at a time; 0: the default"),
-        NUMBER(ADAPTER, AT_START, "queuecap", 0, INT32_MAX, "10240",
+        NUMBER(ADAPTER, WHILE_RUNNING, "queuecap", 0, INT32_MAX, "10240",
                "requests in progress or waiting; one more is refused; 0: the default"),
         NUMBER(ADAPTER, AT_START, "queuetimeout", 0, INT32_MAX, "10000",
-               "how long a request may wait to be begun, in ms; 0: the default"),
+               "how long a request may wait for a thread of dispatch=pool, in ms; 0: the default"),
+        TEXT(ADAPTER, AT_START, "allow", NULL,
+             "who may connect, as 10.0.0.0/8, separated by commas or blanks; empty: everybody"),
+        TEXT(ADAPTER, AT_START, "deny", NULL, "who may not; it beats allow"),
         FOREIGN(ADAPTER, "protocol"),
         FOREIGN(ADAPTER, "handlegroup"),
-        FOREIGN(ADAPTER, "allow"),
-        FOREIGN(ADAPTER, "deny"),
         FOREIGN(ADAPTER, "order"),
+// The other limits, by their names in kipp/limits.h; two of them have TARS's names above too.
+#define LIMIT(field, normal, text) \
+	NUMBER(ADAPTER, WHILE_RUNNING, #field, -1, INT64_C(1) << 53, #normal, text),
+        KP_LIMIT_MAP(LIMIT)
+#undef LIMIT
 };
 
 enum {
@@ -198,7 +235,7 @@ const struct key *keys_rows(size_t *ret_count)
 const char *keys_section_title(enum key_section section)
 {
 	static const char *const titles[KEY_SECTION_COUNT] = {"application", "client", "server",
-	                                                      "an adapter"};
+	                                                      "an object", "an adapter"};
 	return titles[section];
 }
 

@@ -13,6 +13,7 @@ enum key_section {
 	KEY_OF_APPLICATION, // /tars/application
 	KEY_OF_CLIENT,      // /tars/application/client
 	KEY_OF_SERVER,      // /tars/application/server
+	KEY_OF_OBJECT,      // a section inside the client's, named after an object that is called
 	KEY_OF_ADAPTER,     // a section inside the server's
 	KEY_SECTION_COUNT
 };

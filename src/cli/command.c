@@ -147,7 +147,8 @@ static const struct command commands[] = {
          "  source <(kipp completion bash)\n", 0, 1, 1, verb_completion},
         {"version", "", CARE, "the version of this program", NULL, FLAG_BIT(FLAG_OUTPUT), 0, 0,
          verb_version},
-        {"help", "[COMMAND]", CARE, "how a command is used", NULL, 0, 0, 2, verb_help},
+        {"help", "[COMMAND|config]", CARE,
+         "how a command is used, or which keys a configuration has", NULL, 0, 0, 2, verb_help},
         {"undeploy", "APP.SERVER", NULL, "the same as remove", NULL, 0, 1, 1, verb_remove},
 };
 

@@ -30,7 +30,8 @@ void help_all(struct cli *cli, struct kp_buf *out)
 	kp_buf_printf(
 	        out, "  0 done, 1 failed, 2 wrong usage, 3 not found, 4 denied, 5 in conflict with "
 	             "what is there,\n  6 unreachable or timed out, 130 interrupted\n"
-	             "\n'kipp help COMMAND' says more about one.\n");
+	             "\n'kipp help COMMAND' says more about one, 'kipp help config' tells the "
+	             "keys of a server's configuration.\n");
 }
 
 static void print_flag(struct kp_buf *out, const struct flag_row *row)
@@ -115,6 +116,10 @@ int verb_help(struct cli *cli, const struct args *args)
 	struct kp_buf out = {0};
 	if (args->operand_count == 0) {
 		help_all(cli, &out);
+		return help_print(cli, &out);
+	}
+	if (args->operand_count == 1 && strcmp(args->operands[0], "config") == 0) {
+		help_keys(cli, &out);
 		return help_print(cli, &out);
 	}
 	const char *name = args->operand_count == 1

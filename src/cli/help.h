@@ -14,3 +14,6 @@ void help_completion(struct kp_buf *out);
 
 // help_print writes what was collected to the run's output, frees it and returns an exit code.
 int help_print(struct cli *cli, struct kp_buf *out);
+
+// help_keys prints the keys of a server's configuration file.
+void help_keys(struct cli *cli, struct kp_buf *out);

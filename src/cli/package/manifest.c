@@ -1,6 +1,7 @@
 // manifest.c - reads kipp.conf by tables of its keys.
 #include "cli/package/manifest.h"
 
+#include "app/keys.h"
 #include "base/nearest.h"
 #include "base/text.h"
 #include "tars/conf.h"
@@ -237,13 +238,13 @@ static void read_protocol(struct reader *reader, const struct kp_conf_node *node
 		     KP_STR_ARG(node->value));
 }
 
-struct key {
+struct manifest_key {
 	const char *name;
 	void (*read)(struct reader *reader, const struct kp_conf_node *node, void *target);
 	bool is_required;
 };
 
-static const struct key server_keys[] = {
+static const struct manifest_key server_keys[] = {
         {"name", read_name, true},
         {"executable", read_executable, false},
         {"type", read_type, false},
@@ -251,14 +252,15 @@ static const struct key server_keys[] = {
         {"instances", read_instances, false},
         {"files", read_files, false},
 };
-static const struct key adapter_keys[] = {
+static const struct manifest_key adapter_keys[] = {
         {"servant", read_servant, true},    {"endpoint", read_endpoint, false},
         {"threads", read_threads, false},   {"maxconns", read_connections, false},
         {"queuecap", read_queue, false},    {"queuetimeout", read_queue_timeout, false},
         {"protocol", read_protocol, false},
 };
 
-static const struct key *find_key(const struct key *keys, size_t count, struct kp_str name)
+static const struct manifest_key *find_key(const struct manifest_key *keys, size_t count,
+                                           struct kp_str name)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (kp_str_equal(kp_str(keys[i].name), name))
@@ -267,7 +269,7 @@ static const struct key *find_key(const struct key *keys, size_t count, struct k
 	return NULL;
 }
 
-static void fail_unknown_key(struct reader *reader, const struct key *keys, size_t count,
+static void fail_unknown_key(struct reader *reader, const struct manifest_key *keys, size_t count,
                              const struct kp_conf_node *node)
 {
 	const char *names[KEYS_MAX];
@@ -277,6 +279,10 @@ static void fail_unknown_key(struct reader *reader, const struct key *keys, size
 		known = cli_text(reader->cli, "%s%s%s", known, i > 0 ? ", " : "", names[i]);
 	}
 	const char *near = kp_nearest_find(cli_terminated(reader->cli, node->name), names, count);
+	const struct key *other =
+	        keys == adapter_keys ? keys_nearest(KEY_OF_ADAPTER, node->name) : NULL;
+	if (!near && other)
+		near = other->name;
 	if (near)
 		fail(reader, node, "there is no key '%.*s' here; did you mean '%s'?",
 		     KP_STR_ARG(node->name), near);
@@ -285,15 +291,37 @@ static void fail_unknown_key(struct reader *reader, const struct key *keys, size
 		     KP_STR_ARG(node->name), known);
 }
 
+// read_setting takes a key that the server reads itself, by the table that the server has.
+static bool read_setting(struct reader *reader, const struct kp_conf_node *node,
+                         struct kp_str_str_map *settings)
+{
+	const struct key *key = keys_find(KEY_OF_ADAPTER, node->name);
+	struct kp_why why;
+	if (!key)
+		return false;
+	if (keys_check(key, node->value, &why) != KP_OK)
+		fail(reader, node, "%s", why.text);
+	struct kp_str_str_map_entry *more =
+	        cli_alloc(reader->cli, settings->len + 1, sizeof(*more));
+	for (size_t i = 0; i < settings->len; i++)
+		more[i] = settings->ptr[i];
+	more[settings->len].key = node->name;
+	more[settings->len].value = node->value;
+	settings->ptr = more;
+	settings->len++;
+	return true;
+}
+
 static void read_keys(struct reader *reader, const struct kp_conf_node *section,
-                      const struct key *keys, size_t count, void *target)
+                      const struct manifest_key *keys, size_t count, void *target,
+                      struct kp_str_str_map *settings)
 {
 	const struct kp_conf_node *node = NULL;
 	while ((node = kp_conf_next(section, node, KP_CONF_KEY))) {
-		const struct key *key = find_key(keys, count, node->name);
+		const struct manifest_key *key = find_key(keys, count, node->name);
 		if (key)
 			key->read(reader, node, target);
-		else
+		else if (!settings || !read_setting(reader, node, settings))
 			fail_unknown_key(reader, keys, count, node);
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -326,14 +354,14 @@ static void read_adapter(struct reader *reader, const struct kp_conf_node *secti
 		fail(reader, section, "'%.*s' cannot be an adapter's name; write <HelloObjAdapter>",
 		     KP_STR_ARG(section->name));
 	read_keys(reader, section, adapter_keys, sizeof(adapter_keys) / sizeof(adapter_keys[0]),
-	          adapter);
+	          adapter, &adapter->settings);
 }
 
 static void read_server(struct reader *reader, const struct kp_conf_node *section)
 {
 	struct kipp_Server *server = &reader->manifest->server;
 	read_keys(reader, section, server_keys, sizeof(server_keys) / sizeof(server_keys[0]),
-	          server);
+	          server, NULL);
 	const struct kp_conf_node *node = NULL;
 	while ((node = kp_conf_next(section, node, KP_CONF_SECTION))) {
 		if (kp_str_equal(node->name, kp_str("settings")))
