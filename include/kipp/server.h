@@ -39,7 +39,9 @@ struct kp_adapter_options {
 	                     // within it; 0: 10000
 	const char *allow;   // sources that may connect, "10.0.0.0/8, fd00::/8"; NULL: all
 	const char *deny;    // sources that may not; it beats allow
-	struct kp_limits limits;          // all zero: the defaults of limits.h
+	struct kp_limits limits; // all zero: the defaults of limits.h
+	int unix_mode; // permissions of a Unix socket, an endpoint such as "tcp -h /run/x.sock -p
+	               // 0"; 0: 0660
 	const struct kp_tls_options *tls; // for an endpoint that begins with ssl, and for one with
 	                                  // tcp if they say so; NULL: none
 };

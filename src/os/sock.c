@@ -1,6 +1,8 @@
 // sock.c - non-blocking sockets over the BSD calls.
 #include "os/sock.h"
 
+#include "base/try.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -8,6 +10,8 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -39,6 +43,7 @@ static kp_err err_of_errno(int number)
 	case ECONNABORTED:
 		return KP_ERR_CLOSED;
 	case ECONNREFUSED:
+	case ENOENT: // of a Unix socket
 	case EHOSTUNREACH:
 	case ENETUNREACH:
 	case ETIMEDOUT:
@@ -50,8 +55,31 @@ static kp_err err_of_errno(int number)
 	}
 }
 
+static kp_err parse_path(const char *path, struct kp_address *ret)
+{
+	struct kp_address address = {.len = sizeof(struct sockaddr_un)};
+	struct sockaddr_un *un = (struct sockaddr_un *)&address.storage;
+	size_t len = strlen(path);
+	if (len >= sizeof(un->sun_path))
+		return KP_ERR_INVALID;
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, path, len + 1);
+	*ret = address;
+	return KP_OK;
+}
+
+const char *kp_address_path(const struct kp_address *address)
+{
+	const struct sockaddr_un *un = (const struct sockaddr_un *)&address->storage;
+	bool has_path = un->sun_family == AF_UNIX &&
+	                address->len > offsetof(struct sockaddr_un, sun_path) && *un->sun_path;
+	return has_path ? un->sun_path : NULL;
+}
+
 kp_err kp_address_parse(const char *host, int port, struct kp_address *ret)
 {
+	if (*host == '/')
+		return parse_path(host, ret);
 	if (!*host || strcmp(host, "*") == 0)
 		host = "0.0.0.0";
 	struct kp_address address = {0};
@@ -75,6 +103,10 @@ kp_err kp_address_parse(const char *host, int port, struct kp_address *ret)
 void kp_address_host(const struct kp_address *address, char text[KP_ADDRESS_TEXT_MAX])
 {
 	const struct sockaddr *base = (const struct sockaddr *)&address->storage;
+	if (address->len > 0 && base->sa_family == AF_UNIX) {
+		snprintf(text, KP_ADDRESS_TEXT_MAX, "unix");
+		return;
+	}
 	const void *bytes = base->sa_family == AF_INET6
 	                            ? (const void *)&((const struct sockaddr_in6 *)base)->sin6_addr
 	                            : (const void *)&((const struct sockaddr_in *)base)->sin_addr;
@@ -85,6 +117,8 @@ void kp_address_host(const struct kp_address *address, char text[KP_ADDRESS_TEXT
 int kp_address_port(const struct kp_address *address)
 {
 	const struct sockaddr *base = (const struct sockaddr *)&address->storage;
+	if (base->sa_family == AF_UNIX)
+		return 0;
 	if (base->sa_family == AF_INET6)
 		return ntohs(((const struct sockaddr_in6 *)base)->sin6_port);
 	return ntohs(((const struct sockaddr_in *)base)->sin_port);
@@ -94,6 +128,11 @@ void kp_address_format(const struct kp_address *address, char text[KP_ADDRESS_TE
 {
 	char host[KP_ADDRESS_TEXT_MAX];
 	kp_address_host(address, host);
+	if (address->len > 0 && address->storage.ss_family == AF_UNIX) {
+		const char *path = kp_address_path(address);
+		snprintf(text, KP_ADDRESS_TEXT_MAX, path ? "unix:%s" : "unix%s", path ? path : "");
+		return;
+	}
 	bool is_v6 = address->storage.ss_family == AF_INET6;
 	snprintf(text, KP_ADDRESS_TEXT_MAX, is_v6 ? "[%.46s]:%d" : "%.46s:%d", host,
 	         kp_address_port(address));
@@ -150,18 +189,71 @@ static kp_err fail_closing(int fd)
 	return err;
 }
 
-kp_err kp_sock_listen(const struct kp_address *address, int *ret_fd)
+// remove_stale removes a socket that nobody listens at. BUSY: somebody does, or it is none.
+static kp_err remove_stale(const struct kp_address *address)
 {
+	const char *path = kp_address_path(address);
+	struct stat status;
 	int fd = -1;
-	kp_err err = open_socket(address, SOCK_STREAM, &fd);
-	if (err != KP_OK)
-		return err;
-	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (bind(fd, (const struct sockaddr *)&address->storage, address->len) != 0 ||
-	    listen(fd, BACKLOG) != 0)
+	if (lstat(path, &status) != 0)
+		return errno == ENOENT ? KP_OK : err_of_errno(errno);
+	if (!S_ISSOCK(status.st_mode))
+		return KP_ERR_BUSY;
+	if (kp_sock_connect(address, false, &fd) != KP_ERR_CONNECT) {
+		if (fd >= 0)
+			close(fd);
+		return KP_ERR_BUSY;
+	}
+	return unlink(path) == 0 || errno == ENOENT ? KP_OK : err_of_errno(errno);
+}
+
+// bind_path binds to a path; the socket never has wider permissions than in the end.
+static kp_err bind_path(int fd, const struct kp_address *address, int mode)
+{
+	KP_TRY(remove_stale(address));
+	if (fchmod(fd, (mode_t)mode) != 0 ||
+	    bind(fd, (const struct sockaddr *)&address->storage, address->len) != 0)
+		return errno == ENOENT ? KP_ERR_INVALID : err_of_errno(errno);
+	if (chmod(kp_address_path(address), (mode_t)mode) != 0)
+		return err_of_errno(errno);
+	return KP_OK;
+}
+
+static kp_err listen_at(int fd, int *ret_fd)
+{
+	if (listen(fd, BACKLOG) != 0)
 		return fail_closing(fd);
 	*ret_fd = fd;
 	return KP_OK;
+}
+
+kp_err kp_sock_listen(const struct kp_address *address, int *ret_fd)
+{
+	int fd = -1;
+	KP_TRY(open_socket(address, SOCK_STREAM, &fd));
+	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (bind(fd, (const struct sockaddr *)&address->storage, address->len) != 0)
+		return fail_closing(fd);
+	return listen_at(fd, ret_fd);
+}
+
+kp_err kp_sock_listen_path(const struct kp_address *address, int mode, int *ret_fd)
+{
+	int fd = -1;
+	KP_TRY(open_socket(address, SOCK_STREAM, &fd));
+	kp_err err = bind_path(fd, address, mode);
+	if (err != KP_OK) {
+		close(fd);
+		return err;
+	}
+	return listen_at(fd, ret_fd);
+}
+
+void kp_sock_unlisten(const struct kp_address *address, int fd)
+{
+	if (kp_address_path(address))
+		(void)unlink(kp_address_path(address));
+	close(fd);
 }
 
 kp_err kp_sock_bind_udp(const struct kp_address *address, int *ret_fd)

@@ -310,7 +310,7 @@ void server_accept_end(struct adapter_loop *adapter)
 	server_accept_stop(adapter);
 	if (adapter->udp)
 		return; // answers still go out through it
-	kp_sock_close(adapter->adapter->fd);
+	kp_sock_unlisten(&adapter->adapter->address, adapter->adapter->fd);
 	adapter->adapter->fd = -1;
 }
 

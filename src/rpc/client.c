@@ -34,6 +34,10 @@ static kp_err add_target(struct kp_proxy *proxy, const struct kp_endpoint *endpo
 	                        .is_tls = endpoint->protocol == KP_PROTOCOL_SSL,
 	                        .weight = endpoint->weight,
 	                        .is_weighed = endpoint->weight_type == 1};
+	if (endpoint->host.len > 0 && *endpoint->host.ptr == '/' &&
+	    endpoint->protocol != KP_PROTOCOL_TCP)
+		return kp_why_set(&proxy->why, KP_ERR_INVALID, "'%s': a Unix socket is tcp",
+		                  proxy->text);
 	if (endpoint->host.len >= sizeof(target.host))
 		return kp_why_set(&proxy->why, KP_ERR_INVALID, "'%s': a host is too long",
 		                  proxy->text);

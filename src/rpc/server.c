@@ -14,6 +14,7 @@ enum {
 	CONNECTIONS_DEFAULT = 10240,
 	QUEUE_DEFAULT = 10240,
 	SHAKE_DEFAULT_MS = 5000,
+	UNIX_MODE_DEFAULT = 0660,
 	QUEUE_TIMEOUT_DEFAULT_MS = 10000,
 	DELAY_TARGET_DEFAULT_MS = 20,
 	BACKLOG_DEFAULT = 64 << 20,
@@ -57,7 +58,7 @@ static void adapter_free(struct adapter *adapter)
 	}
 	kp_map_fini(&adapter->servants);
 	if (adapter->fd >= 0)
-		kp_sock_close(adapter->fd);
+		kp_sock_unlisten(&adapter->address, adapter->fd);
 	kp_tls_source_free(adapter->tls);
 	kp_free(adapter->endpoint_text);
 	server_sources_free(adapter->sources);
@@ -84,6 +85,36 @@ static struct kp_adapter_options with_defaults(struct kp_adapter_options options
 	return options;
 }
 
+static kp_err listen_at(struct adapter *adapter, const struct kp_address *address)
+{
+	if (adapter->is_udp)
+		return kp_sock_bind_udp(address, &adapter->fd);
+	if (kp_address_path(address))
+		return kp_sock_listen_path(address, adapter->unix_mode, &adapter->fd);
+	return kp_sock_listen(address, &adapter->fd);
+}
+
+// explain_bind says why a port or path cannot be listened on.
+static kp_err explain_bind(kp_err err, const struct kp_endpoint *endpoint, const char *host,
+                           struct kp_why *why)
+{
+	bool is_path = *host == '/';
+	if (is_path && err == KP_ERR_BUSY)
+		return kp_why_set(why, err, "%s is in use by another program, or is no socket",
+		                  host);
+	if (is_path)
+		return kp_why_set(why, err, "cannot listen at %s: %s", host,
+		                  err == KP_ERR_INVALID ? "its directory does not exist"
+		                                        : kp_err_text(err));
+	if (err == KP_ERR_BUSY)
+		return kp_why_set(why, err, "port %d of %s is in use by another program",
+		                  endpoint->port, host);
+	if (err == KP_ERR_INVALID)
+		return kp_why_set(why, err, "%s is not an address of this machine", host);
+	return kp_why_set(why, err, "cannot listen on %s port %d: %s", host, endpoint->port,
+	                  kp_err_text(err));
+}
+
 static kp_err bind_adapter(struct adapter *adapter, const struct kp_endpoint *endpoint,
                            struct kp_why *why)
 {
@@ -91,18 +122,16 @@ static kp_err bind_adapter(struct adapter *adapter, const struct kp_endpoint *en
 	struct kp_str name = endpoint->bind.len ? endpoint->bind : endpoint->host;
 	snprintf(host, sizeof(host), "%.*s", KP_STR_ARG(name));
 	struct kp_address address;
+	if (*host == '/' && endpoint->protocol != KP_PROTOCOL_TCP)
+		return kp_why_set(why, KP_ERR_INVALID, "a Unix socket such as %s is tcp", host);
 	if (kp_address_resolve(host, endpoint->port, &address) != KP_OK)
-		return kp_why_set(why, KP_ERR_INVALID, "there is no host '%s' to listen on", host);
-	kp_err err = adapter->is_udp ? kp_sock_bind_udp(&address, &adapter->fd)
-	                             : kp_sock_listen(&address, &adapter->fd);
-	if (err == KP_ERR_BUSY)
-		return kp_why_set(why, err, "port %d of %s is in use by another program",
-		                  endpoint->port, host);
-	if (err == KP_ERR_INVALID)
-		return kp_why_set(why, err, "%s is not an address of this machine", host);
+		return kp_why_set(why, KP_ERR_INVALID,
+		                  *host == '/' ? "the path %s is too long for a socket"
+		                               : "there is no host '%s' to listen on",
+		                  host);
+	kp_err err = listen_at(adapter, &address);
 	if (err != KP_OK)
-		return kp_why_set(why, err, "cannot listen on %s port %d: %s", host, endpoint->port,
-		                  kp_err_text(err));
+		return explain_bind(err, endpoint, host, why);
 	return kp_sock_local(adapter->fd, &adapter->address);
 }
 
@@ -153,6 +182,7 @@ static kp_err open_adapter(struct adapter *adapter, const struct kp_adapter_opti
 	KP_TRY(kp_endpoint_parse(kp_str(text), &endpoint, why));
 	adapter->is_udp = endpoint.protocol == KP_PROTOCOL_UDP;
 	adapter->idle_ns = (int64_t)endpoint.timeout_ms * KP_NS_PER_MS;
+	adapter->unix_mode = options->unix_mode ? options->unix_mode : UNIX_MODE_DEFAULT;
 	if (!adapter->is_udp)
 		KP_TRY(ready_tls(adapter, options->tls, &endpoint, why));
 	KP_TRY(bind_adapter(adapter, &endpoint, why));
@@ -378,7 +408,7 @@ static kp_err start_accepting(struct kp_server *server)
 	for (size_t i = 0; i < server->adapters.len; i++) {
 		struct adapter_loop *adapter = &first->adapters[i];
 		if (adapter->adapter->fd < 0) // the server ran before
-			KP_TRY(kp_sock_listen(&adapter->adapter->address, &adapter->adapter->fd));
+			KP_TRY(listen_at(adapter->adapter, &adapter->adapter->address));
 		if (adapter->adapter->options.pool_threads > 0)
 			KP_TRY(server_pool_start(adapter->adapter));
 		KP_TRY(adapter->adapter->is_udp ? server_udp_start(adapter)

@@ -29,6 +29,7 @@ struct adapter {
 	struct kp_adapter_options options; // its texts are not kept
 	char *endpoint_text;               // owned
 	struct kp_address address;
+	int unix_mode;   // permissions, if that is a path
 	int64_t idle_ns; // 0: no limit
 	bool is_udp;
 	struct kp_tls_source *tls;      // owned or NULL

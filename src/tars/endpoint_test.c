@@ -31,6 +31,7 @@ static const struct {
         {"tcp -h a -p 1 -a 1 -z zzz", "tcp -h a -p 1 -t 3000"},
         {"tcp -h a -x -p 1 -y", "tcp -h a -p 1 -t 3000"},
         {"tcp -h a -p 1 -p 2", "tcp -h a -p 2 -t 3000"},
+        {"tcp -h /run/kipp/x-1.sock -p 0", "tcp -h /run/kipp/x-1.sock -p 0 -t 3000"},
 };
 
 static const struct {
