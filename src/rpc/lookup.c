@@ -158,7 +158,10 @@ static kp_err take_list(struct route *route, const struct tars_EndpointF_list *l
 		char name[KP_TARGET_NAME_MAX];
 		if (!target_of(&list->ptr[i], &target))
 			continue;
-		KP_TRY(add_peer(route, &target, fresh_ns));
+		kp_err err = add_peer(route, &target, fresh_ns);
+		if (err == KP_ERR_LIMIT)
+			continue; // as many as a table takes are enough
+		KP_TRY(err);
 		target_name(&target, name);
 		kp_table_find(&route->table, name)->mark = mark;
 	}

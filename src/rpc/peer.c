@@ -6,6 +6,7 @@
 #include "rpc/conn_tls.h"
 
 static const size_t client_backlog_max = (size_t)256 << 20;
+static const int64_t silence_max_ns = KP_NS_PER_S;
 
 struct peer *peer_find(struct client_loop *loop, const struct target *target)
 {
@@ -109,11 +110,27 @@ static void on_frame(struct kp_conn *base, struct kp_bytes bytes, struct kp_bloc
 	client_conn_settle(conn);
 }
 
-void peer_on_silence(struct peer *peer, bool is_silent)
+// replace_if_dead lets go of a connection on which nothing has come for long although it should
+// have: maybe only this side still knows of it. What comes next opens another one; what is in
+// flight stays.
+static void replace_if_dead(struct client_conn *conn, int64_t asked_ns)
 {
+	if (conn->silent_at != conn->conn.received || conn->silent_ns == 0) {
+		conn->silent_at = conn->conn.received;
+		conn->silent_ns = asked_ns;
+	}
+	if (kp_clock_ns() - conn->silent_ns >= silence_max_ns)
+		retire(conn);
+}
+
+void peer_on_silence(struct client_conn *conn, int64_t asked_ns, bool is_silent)
+{
+	struct peer *peer = conn->peer;
 	// A lost datagram is no sign of an illness.
-	peer_on_fault(peer,
-	              is_silent && !peer->target.is_udp ? KP_OUTCOME_BROKEN : KP_OUTCOME_LATE);
+	bool is_broken = is_silent && !conn->conn.is_udp;
+	peer_on_fault(peer, is_broken ? KP_OUTCOME_BROKEN : KP_OUTCOME_LATE);
+	if (is_broken)
+		replace_if_dead(conn, asked_ns);
 }
 
 static bool is_fault(const struct client_conn *conn, enum kp_close_reason reason)

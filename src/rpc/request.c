@@ -275,9 +275,9 @@ void request_answered(struct client_loop *loop, struct client_conn *conn,
 // no time left for it is no witness of silence.
 static void blame(struct kp_request *request)
 {
-	const struct client_conn *conn = request->conn;
+	struct client_conn *conn = request->conn;
 	if (conn && conn->peer && request->is_written)
-		peer_on_silence(conn->peer,
+		peer_on_silence(conn, request->picked_ns,
 		                !request->is_bounded && conn->conn.received == request->heard);
 	route_end(request, request->is_written ? KP_OUTCOME_LATE : KP_OUTCOME_GONE);
 }

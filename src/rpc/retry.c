@@ -116,9 +116,9 @@ void request_hedge_drop(struct kp_request *request)
 // Without it a frozen endpoint would go on to cost a hedge for each call that it gets.
 static void note_silence(const struct kp_request *request)
 {
-	const struct client_conn *conn = request->conn;
+	struct client_conn *conn = request->conn;
 	if (conn && conn->peer && request->is_written && conn->conn.received == request->heard)
-		peer_on_silence(conn->peer, false);
+		peer_on_silence(conn, request->picked_ns, false);
 }
 
 struct kp_request *request_hedge_won(struct kp_request *hedge)
