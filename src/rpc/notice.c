@@ -99,7 +99,9 @@ void client_on_notice(struct client_conn *conn, const struct kp_response_packet 
 	};
 	(void)kp_packet_map_find(&packet->status, kp_str("TARS_FUNC"), &delivery.push.function);
 	size_t cursor = 0;
-	if (!conn->peer || !next_listener(&delivery, &cursor) ||
-	    kp_loop_enter(loop->loop, run_push, &delivery) != KP_OK)
+	bool is_wanted = conn->peer && next_listener(&delivery, &cursor);
+	if (is_wanted && loop->io.batch.is_on_fiber)
+		run_push(&delivery);
+	else if (!is_wanted || kp_loop_enter(loop->loop, run_push, &delivery) != KP_OK)
 		count_dropped(loop->client);
 }

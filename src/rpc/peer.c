@@ -106,8 +106,17 @@ static void on_frame(struct kp_conn *base, struct kp_bytes bytes, struct kp_bloc
 			client_on_notice(conn, &packet, block);
 		return;
 	}
+	struct kp_batch *batch = &conn->loop->io.batch;
+	uint64_t serial = batch->serial;
 	request_answered(conn->loop, conn, &packet, block);
-	client_conn_settle(conn);
+	if (KP_LIKELY(batch->serial == serial)) // else a callback has waited: on_wait was there
+		client_conn_settle(conn);
+}
+
+// on_wait does for a callback that waits what on_frame does not get to any more.
+static void on_wait(struct kp_conn *base)
+{
+	client_conn_settle(KP_CONTAINER(base, struct client_conn, conn));
 }
 
 // replace_if_dead lets go of a connection on which nothing has come for long although it should
@@ -161,6 +170,7 @@ static void on_close(struct kp_conn *base, enum kp_close_reason reason)
 static const struct kp_conn_ops conn_ops = {
         .on_open = on_open,
         .on_frame = on_frame,
+        .on_wait = on_wait,
         .on_close = on_close,
 };
 

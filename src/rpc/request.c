@@ -105,7 +105,7 @@ static void detach(struct kp_request *request)
 
 struct callback {
 	struct kp_request *request;
-	struct kp_response_packet *packet; // NULL: there is none
+	const struct kp_response_packet *packet; // read before it waits; NULL: there is none
 	struct kp_block *block;
 };
 
@@ -236,9 +236,10 @@ static void call_back_now(struct kp_request *request, kp_err err,
 {
 	detach(request);
 	request->err = err;
-	struct kp_response_packet copy = *packet;
-	struct callback callback = {request, &copy, block};
-	if (kp_loop_enter(request->loop->loop, run_callback, &callback) != KP_OK) {
+	struct callback callback = {request, packet, block};
+	if (KP_LIKELY(request->loop->io.batch.is_on_fiber)) {
+		run_callback(&callback);
+	} else if (kp_loop_enter(request->loop->loop, run_callback, &callback) != KP_OK) {
 		request->err = KP_ERR_NOMEM;
 		call_back_later(request);
 	}
