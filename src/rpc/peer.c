@@ -97,7 +97,9 @@ static void on_frame(struct kp_conn *base, struct kp_bytes bytes, struct kp_bloc
 		return;
 	}
 	if (KP_LIKELY(conn->peer != NULL))
-		kp_evidence_note(&conn->peer->record->evidence, outcome_of_ret(packet.ret),
+		kp_evidence_note(&conn->peer->record->evidence,
+		                 KP_LIKELY(packet.ret == 0) ? KP_OUTCOME_GOOD
+		                                            : outcome_of_ret(packet.ret),
 		                 kp_loop_now(conn->loop->loop), &conn->loop->dice);
 	if (KP_UNLIKELY(packet.request_id == 0 || packet.request_id == KP_HELLO_ID)) {
 		if (is_notice(&packet))

@@ -28,7 +28,7 @@ void request_init(struct kp_request *request, struct route *route, enum request_
 	request->kind = kind;
 	request->is_written = request->is_done = request->is_held = request->is_begun = false;
 	request->is_lost = request->is_retry = request->is_final = false;
-	request->is_bounded = request->tells_deadline = false;
+	request->is_bounded = request->tells_deadline = request->is_plain = false;
 	request->priority = KP_PRIORITY_DEFAULT;
 	request->conn = NULL;
 	request->entry = NULL;
@@ -251,8 +251,9 @@ void request_answered(struct client_loop *loop, struct client_conn *conn,
 	struct kp_request *request = request_find(loop, packet->request_id);
 	if (KP_UNLIKELY(!request || request->conn != conn))
 		return; // late, or never asked for
-	kp_err err = err_of_ret(packet->ret);
-	route_end(request, outcome_of_ret(packet->ret));
+	kp_err err = KP_LIKELY(packet->ret == 0) ? KP_OK : err_of_ret(packet->ret);
+	route_end(request,
+	          KP_LIKELY(packet->ret == 0) ? KP_OUTCOME_GOOD : outcome_of_ret(packet->ret));
 	if (KP_UNLIKELY(request->kind >= REQUEST_PROBE)) {
 		if (request->kind == REQUEST_PROBE || err == KP_ERR_OVERLOAD) {
 			request_finish(request, KP_OK); // of a probe any answer is a good one

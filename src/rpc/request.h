@@ -80,6 +80,7 @@ struct kp_request {
 	bool is_final;       // its caller is a retry: it is never sent a second time
 	bool is_bounded;     // by its handler's deadline, more than by its own
 	bool tells_deadline; // its handler has one
+	bool is_plain;       // it is two-way and says nothing beside its arguments
 	int8_t priority;     // told if it is not the default
 	uint64_t offset;     // in the connection's stream, once written
 	uint64_t heard;      // what the connection had received by then
@@ -122,6 +123,13 @@ void request_answered(struct client_loop *loop, struct client_conn *conn,
 void request_on_due(struct kp_timer *timer);
 void client_requests_free(struct client_loop *loop);
 void client_run_callbacks(struct kp_deferred *deferred);
+
+// request_travels tells whether the server is told more than the arguments and the timeout.
+static inline bool request_travels(const struct kp_request *request)
+{
+	return request->tells_deadline || request->is_retry ||
+	       request->priority != KP_PRIORITY_DEFAULT;
+}
 
 // send.c - from the request to a connection
 // request_start finds out whom to send to first, if that is not known.

@@ -35,6 +35,7 @@ bool request_retry(struct kp_request *request, kp_err err, bool may_have_run)
 	request->is_written = false;
 	request->retries++;
 	request->is_retry = true;
+	request->is_plain = false;
 	request->err = err;
 	if (request_send_elsewhere(request))
 		return true;

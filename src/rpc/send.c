@@ -50,12 +50,6 @@ static kp_err admit_oneway(const struct kp_request *request, struct client_conn 
 
 // --- writing
 
-static bool travels(const struct kp_request *request)
-{
-	return request->tells_deadline || request->is_retry ||
-	       request->priority != KP_PRIORITY_DEFAULT;
-}
-
 // add_travel says what the next hop should know beside the arguments.
 static void add_travel(const struct kp_request *request, int64_t left_ns,
                        struct kp_request_packet *packet)
@@ -74,43 +68,52 @@ static void add_travel(const struct kp_request *request, int64_t left_ns,
 		packet->status = kp_pairs_map(pairs);
 }
 
-// encode_fully writes what is not an ordinary request.
-static __attribute__((noinline)) kp_err encode_fully(const struct kp_request *request,
-                                                     struct kp_request_packet *packet,
-                                                     struct kp_buf *out, int64_t left_ns)
+static inline int32_t timeout_ms_of(int64_t left_ns)
 {
-	const struct kp_request *source = request->kind == REQUEST_HEDGE ? request->other : request;
-	packet->packet_type = request->kind == REQUEST_ONEWAY ? KP_PACKET_ONEWAY : KP_PACKET_NORMAL;
-	packet->context = kp_pairs_map(source->call ? &source->call->out.context : &source->pairs);
-	if (travels(request))
-		add_travel(request, left_ns, packet);
-	return kp_request_packet_encode(out, packet);
-}
-
-// is_ordinary tells whether a request is two-way and says nothing beside its arguments.
-static bool is_ordinary(const struct kp_request *request)
-{
-	const struct kp_pairs *pairs =
-	        request->call ? &request->call->out.context : &request->pairs;
-	return request->kind <= REQUEST_ASYNC && pairs->count == 0 && !travels(request);
-}
-
-static kp_err encode(const struct kp_request *request, struct kp_buf *out, int64_t left_ns)
-{
-	// A hedge carries what its first request carries.
-	const struct kp_request *source = request->kind == REQUEST_HEDGE ? request->other : request;
 	int64_t left_ms = (left_ns + KP_NS_PER_MS - 1) / KP_NS_PER_MS;
-	struct kp_request_packet packet = {
+	return left_ms > INT32_MAX ? INT32_MAX : (int32_t)left_ms;
+}
+
+static inline struct kp_request_packet describe(const struct kp_request *request)
+{
+	return (struct kp_request_packet){
 	        .version = KP_PACKET_TARS,
 	        .request_id = request->id,
 	        .servant = request->route->proxy->name,
 	        .function = request->function,
-	        .body = kp_buf_bytes(&source->body),
-	        .timeout_ms = left_ms > INT32_MAX ? INT32_MAX : (int32_t)left_ms,
 	};
-	if (KP_LIKELY(is_ordinary(request)) && KP_LIKELY(kp_quick_request_write(out, &packet)))
+}
+
+// encode_fully writes what is not an ordinary request.
+static __attribute__((noinline)) kp_err encode_fully(const struct kp_request *request,
+                                                     struct kp_buf *out, int64_t left_ns)
+{
+	// A hedge carries what its first request carries.
+	const struct kp_request *source = request->kind == REQUEST_HEDGE ? request->other : request;
+	struct kp_request_packet packet = describe(request);
+	packet.packet_type = request->kind == REQUEST_ONEWAY ? KP_PACKET_ONEWAY : KP_PACKET_NORMAL;
+	packet.body = kp_buf_bytes(&source->body);
+	packet.timeout_ms = timeout_ms_of(left_ns);
+	packet.context = kp_pairs_map(source->call ? &source->call->out.context : &source->pairs);
+	if (request_travels(request))
+		add_travel(request, left_ns, &packet);
+	return kp_request_packet_encode(out, &packet);
+}
+
+static inline bool encode_plain(const struct kp_request *request, struct kp_buf *out,
+                                int64_t left_ns)
+{
+	struct kp_request_packet packet = describe(request);
+	packet.body = kp_buf_bytes(&request->body);
+	packet.timeout_ms = timeout_ms_of(left_ns);
+	return kp_quick_request_write(out, &packet);
+}
+
+static inline kp_err encode(const struct kp_request *request, struct kp_buf *out, int64_t left_ns)
+{
+	if (KP_LIKELY(request->is_plain) && KP_LIKELY(encode_plain(request, out, left_ns)))
 		return KP_OK;
-	return encode_fully(request, &packet, out, left_ns);
+	return encode_fully(request, out, left_ns);
 }
 
 void request_write(struct kp_request *request, struct client_conn *conn)

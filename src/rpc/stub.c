@@ -100,6 +100,10 @@ static kp_err start_clock(struct kp_request *request, int64_t now_ns)
 	if (KP_UNLIKELY(hedge_ns > 0) && request->kind <= REQUEST_ASYNC &&
 	    now_ns + hedge_ns < at_ns)
 		at_ns = now_ns + hedge_ns;
+	const struct kp_pairs *context =
+	        request->call ? &request->call->out.context : &request->pairs;
+	request->is_plain =
+	        request->kind <= REQUEST_ASYNC && context->count == 0 && !request_travels(request);
 	request->due.timer.on_timer = request_on_due;
 	KP_TRY(due_start(&loop->dues, &request->due, at_ns));
 	return inflight_add(&loop->inflight, request, &request->id);
