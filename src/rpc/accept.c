@@ -7,6 +7,7 @@
 #include "rpc/cancel.h"
 #include "rpc/conn_http.h"
 #include "rpc/conn_tls.h"
+#include "rpc/spread.h"
 
 enum {
 	ACCEPTS_PER_WAKE = 64,
@@ -209,19 +210,21 @@ static void on_handover(struct kp_task *task)
 	kp_free(handover);
 }
 
-static struct server_loop *pick_loop(struct kp_server *server)
+static struct server_loop *pick_loop(struct adapter_loop *acceptor)
 {
-	struct server_loop *best = &server->loops[0];
-	for (int i = 1; i < server->loop_count; i++)
-		if (__atomic_load_n(&server->loops[i].conn_count, __ATOMIC_RELAXED) <
-		    __atomic_load_n(&best->conn_count, __ATOMIC_RELAXED))
-			best = &server->loops[i];
-	return best;
+	struct kp_server *server = acceptor->loop->server;
+	struct spread_load loads[SERVER_LOOPS_MAX];
+	for (int i = 0; i < server->loop_count; i++)
+		loads[i] = (struct spread_load){
+		        __atomic_load_n(&server->loops[i].conn_count, __ATOMIC_RELAXED),
+		        __atomic_load_n(&server->loops[i].recent_calls, __ATOMIC_RELAXED)};
+	size_t count = (size_t)server->loop_count;
+	return &server->loops[spread_pick(loads, count, acceptor->turn++)];
 }
 
 static void hand_over(struct adapter_loop *acceptor, int fd, const struct kp_address *peer)
 {
-	struct server_loop *loop = pick_loop(acceptor->loop->server);
+	struct server_loop *loop = pick_loop(acceptor);
 	struct adapter_loop *adapter = &loop->adapters[acceptor->adapter->index];
 	if (adapter == acceptor) {
 		server_adopt(adapter, fd, peer);
@@ -334,8 +337,20 @@ static bool hangs_in_handshake(const struct server_conn *conn, int64_t now_ns)
 	       now_ns - conn->opened_ns >= conn->adapter->adapter->shake_limit_ns;
 }
 
+// count_recent averages how many calls a loop has in a second, for those who deal out connections.
+static void count_recent(struct server_loop *loop)
+{
+	uint64_t sum = 0;
+	for (size_t i = 0; i < loop->server->adapters.len; i++)
+		sum += loop->adapters[i].stats.requests;
+	uint64_t recent = (loop->recent_calls + sum - loop->calls_seen) / 2;
+	__atomic_store_n(&loop->recent_calls, recent, __ATOMIC_RELAXED);
+	loop->calls_seen = sum;
+}
+
 void server_sweep(struct server_loop *loop, int64_t now_ns)
 {
+	count_recent(loop);
 	server_sources_sweep(loop, now_ns);
 	KP_LIST_EACH (&loop->conns, link, following) {
 		struct server_conn *conn = KP_CONTAINER(link, struct server_conn, link);

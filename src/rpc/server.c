@@ -9,7 +9,6 @@
 #include <stdio.h>
 
 enum {
-	THREADS_MAX = 256,
 	FRAME_SIZE_DEFAULT = 10 << 20,
 	CONNECTIONS_DEFAULT = 10240,
 	QUEUE_DEFAULT = 10240,
@@ -27,9 +26,9 @@ kp_err kp_server_open(const struct kp_server_options *options, struct kp_server 
                       struct kp_why *why)
 {
 	int threads = options->threads ? options->threads : 1;
-	if (threads < 0 || threads > THREADS_MAX)
+	if (threads < 0 || threads > SERVER_LOOPS_MAX)
 		return kp_why_set(why, KP_ERR_INVALID, "a server has 1 to %d threads, not %d",
-		                  THREADS_MAX, threads);
+		                  SERVER_LOOPS_MAX, threads);
 	struct kp_server *server = kp_new(struct kp_server);
 	if (!server)
 		return kp_why_set(why, KP_ERR_NOMEM, "out of memory");

@@ -16,6 +16,10 @@
 #include "tars/endpoint.h"
 #include "tars/quick.h"
 
+enum {
+	SERVER_LOOPS_MAX = 256
+};
+
 struct servant {
 	struct kp_str name; // owned; "App.Server.Obj"
 	const struct kp_interface *interface;
@@ -66,6 +70,7 @@ struct adapter_loop {
 	struct kp_adapter_stats stats;
 	struct kp_watch *watch; // of the listener or the UDP socket, on the first loop
 	bool is_paused;         // descriptors ran out
+	size_t turn;            // connections that were dealt out
 	struct kp_timer pause;  // accepting again after descriptors ran out
 	struct udp_port *udp;   // owned
 	struct adapter *adapter;
@@ -102,6 +107,8 @@ struct server_loop {
 	int stride;              // requests between two readings
 	int64_t checked_ns;      // the last one
 	int64_t delay_ns;        // how long the batch at hand had been running by then
+	uint64_t recent_calls;   // atomic; in a second, averaged
+	uint64_t calls_seen;     // by the last sweep
 	struct kp_timer sweep;
 	struct kp_task drain;
 	bool is_draining;
