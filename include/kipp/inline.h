@@ -174,8 +174,12 @@ static inline void kp_int_encode(struct kp_buf *out, unsigned tag, int64_t value
 		kp_int_encode_slow(out, tag, value);
 		return;
 	}
-	const uint8_t *start = out->data + out->len;
-	out->len += (size_t)(kp_int_put(out->data + out->len, tag, value, type_max) - start);
+	// Alone among other fields a number is 0 often enough to look: an outcome, a missing
+	// option.
+	uint8_t *at = out->data + out->len;
+	const uint8_t *end = value == 0 ? kp_head_put(at, tag, KP_WIRE_ZERO)
+	                                : kp_int_put(at, tag, value, type_max);
+	out->len += (size_t)(end - at);
 }
 
 static inline void kp_bool_encode(struct kp_buf *out, unsigned tag, bool value)
