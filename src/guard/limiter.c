@@ -403,6 +403,14 @@ kp_verdict kp_limiter_ask(struct kp_limiter *limiter, const struct kp_limiter_as
 	return verdict;
 }
 
+uint64_t kp_limiter_shadowed(const struct kp_limiter *limiter)
+{
+	uint64_t sum = 0;
+	for (int i = 0; i < KP_VERDICTS; i++)
+		sum += limiter->stats.shadowed[i];
+	return sum;
+}
+
 const char *kp_verdict_text(kp_verdict verdict)
 {
 	static const char *const texts[KP_VERDICTS] = {

@@ -149,5 +149,8 @@ static inline bool kp_limiter_is_choosing(const struct kp_limiter *limiter)
 	return limiter->calm_delay_ns < 0;
 }
 
+// kp_limiter_shadowed is how many it would have refused.
+uint64_t kp_limiter_shadowed(const struct kp_limiter *limiter);
+
 // kp_verdict_text says why for a person: "its caller has more than its share".
 const char *kp_verdict_text(kp_verdict verdict);

@@ -105,8 +105,11 @@ bool server_admit(struct kp_call *call)
 		return true;
 	struct kp_limiter_ask ask = describe(call, delay_ns);
 	kp_verdict verdict = kp_limiter_ask(&adapter->limiter, &ask);
-	if (verdict == KP_ADMIT)
+	if (verdict == KP_ADMIT) {
+		uint64_t shadowed = kp_limiter_shadowed(&adapter->limiter);
+		__atomic_store_n(&adapter->stats.shadow_refused, shadowed, __ATOMIC_RELAXED);
 		return true;
+	}
 	kp_call_fail(call, KP_RET_OVERLOAD, "%s", kp_verdict_text(verdict));
 	KP_COUNT(adapter->stats.refused_overload, 1);
 	return false;
