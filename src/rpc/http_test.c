@@ -1,108 +1,8 @@
-// http_test.c - HTTP on a port that speaks packets too, through real sockets.
-#include "rpc/fixture.h"
+// http_test.c - functions called by HTTP, and the pages of a server.
+#include "rpc/http_fixture.h"
 
+#include "rpc/call_internal.h"
 #include "tars/json.h"
-
-#include <errno.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-
-#define OBJ  "Test.EchoServer.EchoObj"
-#define HEAD " HTTP/1.1\r\nHost: x\r\n"
-
-// --- a client of HTTP
-
-struct reply {
-	int status;
-	struct kp_str head;
-	struct kp_str body;
-	char text[64 << 10];
-};
-
-// read_more waits for bytes; 0: the server has hung up.
-static size_t read_more(int fd, char *to, size_t room)
-{
-	struct pollfd ready = {fd, POLLIN, 0};
-	assert_int_equal(poll(&ready, 1, 30000), 1);
-	ssize_t size = recv(fd, to, room, 0);
-	return size > 0 ? (size_t)size : 0;
-}
-
-static const char *header(const struct reply *reply, const char *name)
-{
-	static char value[512];
-	char line[64];
-	snprintf(line, sizeof(line), "\r\n%s: ", name);
-	const char *at = strstr(reply->text, line);
-	if (!at || at > reply->text + reply->head.len)
-		return NULL;
-	at += strlen(line);
-	snprintf(value, sizeof(value), "%.*s", (int)strcspn(at, "\r"), at);
-	return value;
-}
-
-// read_reply reads one response, byte by byte, so that the next one stays where it is.
-static void read_reply(int fd, bool is_head, struct reply *reply)
-{
-	size_t len = 0;
-	memset(reply, 0, sizeof(*reply));
-	while (!strstr(reply->text, "\r\n\r\n")) {
-		assert_true(len < sizeof(reply->text) - 1);
-		assert_int_equal(read_more(fd, reply->text + len, 1), 1);
-		len++;
-	}
-	assert_int_equal(sscanf(reply->text, "HTTP/1.1 %d ", &reply->status), 1);
-	reply->head = (struct kp_str){reply->text, len};
-	const char *length = header(reply, "Content-Length");
-	size_t size = length && !is_head ? (size_t)atoi(length) : 0;
-	reply->body.ptr = reply->text + len;
-	while (reply->body.len < size) {
-		size_t got =
-		        read_more(fd, reply->text + len + reply->body.len, size - reply->body.len);
-		assert_true(got > 0);
-		reply->body.len += got;
-	}
-}
-
-static void ask_text(const struct world *world, const char *text, struct reply *reply)
-{
-	int fd = dial(world);
-	send_all(fd, text, strlen(text));
-	read_reply(fd, strncmp(text, "HEAD", 4) == 0, reply);
-	kp_sock_close(fd);
-}
-
-static void ask(const struct world *world, struct reply *reply, const char *format, ...)
-        KP_PRINTF(3, 4);
-
-static void ask(const struct world *world, struct reply *reply, const char *format, ...)
-{
-	char text[8192];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	ask_text(world, text, reply);
-}
-
-// post calls a function with more headers, each with its line's end.
-static void post(const struct world *world, const char *function, const char *headers,
-                 const char *json, struct reply *reply)
-{
-	ask(world, reply, "POST /EchoObj/%s" HEAD "%sContent-Length: %zu\r\n\r\n%s", function,
-	    headers, strlen(json), json);
-}
-
-static void assert_body(const struct reply *reply, const char *text)
-{
-	assert_string_equal(reply->body.ptr, text);
-}
-
-static void assert_body_has(const struct reply *reply, const char *text)
-{
-	if (!strstr(reply->body.ptr, text))
-		fail_msg("there is no '%s' in: %s", text, reply->body.ptr);
-}
 
 // --- calls
 
@@ -161,11 +61,186 @@ static void what_goes_wrong_has_a_fitting_status(void **state)
 	close_world(&world);
 }
 
+// --- what travels with a call
+
+static int32_t tell_context(struct kp_call *call, int32_t what)
+{
+	struct kp_str name = kp_call_context(call, kp_str("userId"));
+	struct kp_str trace = kp_call_context(call, kp_str("traceparent"));
+	(void)kp_call_answer_context(call, kp_str("userId"), name);
+	(void)kp_call_answer_context(call, kp_str("trace"), trace);
+	(void)kp_call_answer_context(call, kp_str("a b:"), kp_str("x\r\nSet-Cookie: y\r\n\r\n"));
+	return what;
+}
+
+static void contexts_travel_as_headers_and_no_value_makes_another(void **state)
+{
+	struct world world = open_world(1);
+	struct reply reply;
+	hook = tell_context;
+	post(&world, "hook", "Kipp-Context-userId: a%0d%0ab %zz\r\ntraceparent: 00-1\r\n",
+	     "{\"what\":3}", &reply);
+	assert_int_equal(reply.status, 200);
+	assert_string_equal(header(&reply, "Kipp-Context-userId"), "a%0D%0Ab %25zz");
+	assert_string_equal(header(&reply, "Kipp-Context-trace"), "00-1");
+	assert_string_equal(header(&reply, "Kipp-Context-a%20b%3A"),
+	                    "x%0D%0ASet-Cookie: y%0D%0A%0D%0A");
+	assert_null(header(&reply, "Set-Cookie"));
+	close_world(&world);
+}
+
+static int32_t tell_priority(struct kp_call *call, int32_t what)
+{
+	return call->out.options.priority - 1;
+}
+
+static void priorities_and_deadlines_reach_the_call(void **state)
+{
+	struct world world = open_world(1);
+	struct reply reply;
+	hook = tell_priority;
+	post(&world, "hook", "Kipp-Priority: 6\r\nKipp-Timeout: 60000\r\n", "{\"what\":0}", &reply);
+	assert_body(&reply, "{\"tars_ret\":6}\n");
+	post(&world, "hook", "Kipp-Priority: 8\r\n", "{\"what\":0}", &reply);
+	assert_int_equal(reply.status, 400);
+	close_world(&world);
+}
+
+static void a_deadline_that_passes_is_answered_and_the_handler_hears_of_it(void **state)
+{
+	struct world world = open_world(1);
+	struct reply reply;
+	hook = wait_to_be_cancelled;
+	cancelled = 0;
+	post(&world, "hook", "Kipp-Timeout: 30\r\n", "{\"what\":0}", &reply);
+	assert_int_equal(reply.status, 504);
+	assert_string_equal(header(&reply, "Connection"), "close");
+	wait_for(__atomic_load_n(&cancelled, __ATOMIC_SEQ_CST) == 1);
+	close_world(&world);
+}
+
+static void a_handler_hears_that_its_caller_has_hung_up(void **state)
+{
+	struct world world = open_world(1);
+	hook = wait_to_be_cancelled;
+	cancelled = 0;
+	int fd = dial(&world);
+	const char *text = "POST /EchoObj/hook" HEAD "Content-Length: 10\r\n\r\n{\"what\":0}";
+	send_all(fd, text, strlen(text));
+	wait_for(stats_of(&world).requests == 1);
+	kp_sock_close(fd);
+	wait_for(__atomic_load_n(&cancelled, __ATOMIC_SEQ_CST) == 1);
+	close_world(&world);
+}
+
+// --- pages
+
+static void a_server_describes_itself(void **state)
+{
+	struct world world = open_world(1);
+	struct kp_arena *arena = kp_arena_new(0);
+	struct kp_json *json;
+	struct reply reply;
+	ask(&world, &reply, "GET /" HEAD "\r\n");
+	assert_int_equal(kp_json_parse(reply.body, arena, &json, NULL), KP_OK);
+	const struct kp_json *first = kp_json_find(json, kp_str("servants"))->first;
+	assert_true(kp_str_equal(kp_json_find(first, kp_str("servant"))->text, kp_str(OBJ)));
+	ask(&world, &reply, "GET /EchoObj" HEAD "\r\n");
+	assert_int_equal(kp_json_parse(reply.body, arena, &json, NULL), KP_OK);
+	assert_body_has(&reply, "\"signature\": \"int echo(vector<byte> request, out vector<byte> "
+	                        "response)\"");
+	ask(&world, &reply, "HEAD /EchoObj" HEAD "\r\n");
+	assert_int_equal(reply.status, 200);
+	assert_true(atoi(header(&reply, "Content-Length")) > 100);
+	ask(&world, &reply, "OPTIONS /EchoObj/add" HEAD "\r\n");
+	assert_string_equal(header(&reply, "Allow"), "POST, OPTIONS");
+	ask(&world, &reply, "OPTIONS *" HEAD "\r\n");
+	assert_int_equal(reply.status, 200);
+	kp_arena_free(arena);
+	close_world(&world);
+}
+
+static void health_and_counters_can_be_asked_for(void **state)
+{
+	struct world world = open_world(1);
+	struct reply reply;
+	ask_text(&world, LIVE, &reply);
+	assert_body(&reply, "ok\n");
+	ask(&world, &reply, "GET /readyz?verbose" HEAD "\r\n");
+	assert_body(&reply, "[+]serving ok\n[+]not-draining ok\nok\n");
+	post(&world, "ping", "", "{}", &reply);
+	ask(&world, &reply, "GET /metrics" HEAD "\r\n");
+	assert_string_equal(header(&reply, "Content-Type"),
+	                    "text/plain; version=0.0.4; charset=utf-8");
+	assert_body_has(&reply, "# TYPE kipp_adapter_requests_total counter\n");
+	assert_body_has(&reply, "kipp_adapter_requests_total{adapter=\"tcp -h 127.0.0.1 -p ");
+	assert_body_has(&reply, "\"} 1\n");
+	ask(&world, &reply, "GET /metrics" HEAD "Accept: application/openmetrics-text\r\n\r\n");
+	assert_body_has(&reply, "# TYPE kipp_adapter_requests counter\n");
+	assert_string_equal(reply.body.ptr + reply.body.len - 6, "# EOF\n");
+	close_world(&world);
+}
+
+static void servants_are_found_by_their_last_part_if_one_has_it(void **state)
+{
+	struct world world = {0};
+	struct kp_adapter_options options = tcp();
+	struct reply reply;
+	assert_int_equal(kp_server_open(&(struct kp_server_options){0}, &world.server, NULL),
+	                 KP_OK);
+	assert_int_equal(kp_server_listen(world.server, &options, NULL, NULL), KP_OK);
+	static const char *const names[] = {"A.B.One", "A.B.Two", "C.D.Two"};
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(kp_server_serve(world.server, 0, names[i], &RpcTest_Echo_interface,
+		                                 &ops, NULL),
+		                 KP_OK);
+	assert_int_equal(kp_server_start(world.server), KP_OK);
+	ask(&world, &reply, "POST /One/ping" HEAD "\r\n");
+	assert_int_equal(reply.status, 200);
+	ask(&world, &reply, "POST /Two/ping" HEAD "\r\n");
+	assert_int_equal(reply.status, 404);
+	ask(&world, &reply, "POST /C.D.Two/ping" HEAD "\r\n");
+	assert_int_equal(reply.status, 200);
+	close_world(&world);
+}
+
+static void pages_of_other_sites_do_not_call(void **state)
+{
+	static const struct {
+		const char *headers;
+		int status;
+	} rows[] = {
+	        {"Origin: http://x\r\n", 200},
+	        {"Origin: https://evil.example\r\n", 403},
+	        {"Origin: null\r\n", 403},
+	        {"Origin: http://evil.example\r\nSec-Fetch-Site: same-origin\r\n", 200},
+	        {"Sec-Fetch-Site: cross-site\r\n", 403},
+	        {"Sec-Fetch-Site: same-site\r\n", 403},
+	        {"Sec-Fetch-Site: none\r\n", 200},
+	};
+	struct world world = open_world(1);
+	struct reply reply;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		post(&world, "ping", rows[i].headers, "{}", &reply);
+		assert_int_equal(reply.status, rows[i].status);
+		assert_null(header(&reply, "Access-Control-Allow-Origin"));
+	}
+	close_world(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_function_is_called_with_json),
 	        cmocka_unit_test(what_goes_wrong_has_a_fitting_status),
+	        cmocka_unit_test(contexts_travel_as_headers_and_no_value_makes_another),
+	        cmocka_unit_test(priorities_and_deadlines_reach_the_call),
+	        cmocka_unit_test(a_deadline_that_passes_is_answered_and_the_handler_hears_of_it),
+	        cmocka_unit_test(a_handler_hears_that_its_caller_has_hung_up),
+	        cmocka_unit_test(a_server_describes_itself),
+	        cmocka_unit_test(health_and_counters_can_be_asked_for),
+	        cmocka_unit_test(servants_are_found_by_their_last_part_if_one_has_it),
+	        cmocka_unit_test(pages_of_other_sites_do_not_call),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
