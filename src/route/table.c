@@ -496,8 +496,10 @@ static void sample(struct kp_table *table, struct kp_entry *entry, enum kp_outco
 	if (outcome == KP_OUTCOME_CALLER || outcome == KP_OUTCOME_GONE)
 		return;
 	bool is_good = outcome == KP_OUTCOME_GOOD;
-	uint32_t goodput = blend(entry->goodput, is_good ? KP_GOODPUT_FULL : 0, SMOOTHING);
-	__atomic_store_n(&entry->goodput, goodput, __ATOMIC_RELAXED);
+	if (KP_UNLIKELY(!is_good || entry->goodput < KP_GOODPUT_FULL)) {
+		uint32_t goodput = blend(entry->goodput, is_good ? KP_GOODPUT_FULL : 0, SMOOTHING);
+		__atomic_store_n(&entry->goodput, goodput, __ATOMIC_RELAXED);
+	}
 	__atomic_store_n(&entry->sampled_ns, now_ns, __ATOMIC_RELAXED);
 	if (!is_good)
 		return;

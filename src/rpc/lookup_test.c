@@ -26,8 +26,10 @@ struct shop {
 
 struct world {
 	struct kp_server *registry;
-	int listed;  // bits of the servers that the registry lists; atomic
-	int queries; // atomic
+	int listed;           // bits of the servers that the registry lists; atomic
+	int queries;          // atomic
+	int weights[SERVERS]; // of what is listed; atomic
+	int weight_type;      // atomic
 	struct shop shops[SERVERS];
 	char locator[128];
 	struct kp_client *client;
@@ -52,6 +54,8 @@ static int32_t on_find(struct kp_call *call, struct kp_str id, struct tars_Endpo
 		endpoint->host = kp_str("127.0.0.1");
 		endpoint->port = world->shops[i].port;
 		endpoint->istcp = 1;
+		endpoint->weight = __atomic_load_n(&world->weights[i], __ATOMIC_RELAXED);
+		endpoint->weightType = __atomic_load_n(&world->weight_type, __ATOMIC_RELAXED);
 	}
 	return 0;
 }
@@ -208,6 +212,58 @@ static void a_changed_list_is_followed(void **state)
 	expect_seen(&world, 6);
 	list(&world, 1);
 	expect_seen(&world, 1);
+	close_world(&world);
+}
+
+static void count(struct world *world, int calls, int counts[SERVERS])
+{
+	memset(counts, 0, SERVERS * sizeof(*counts));
+	for (int i = 0; i < calls; i++) {
+		int32_t id = 0;
+		assert_int_equal(RpcTest_Echo_add(world->echo, world->call, 0, 0, &id), KP_OK);
+		counts[id]++;
+		kp_call_reset(world->call);
+	}
+}
+
+static void weights_of_the_registry_count_if_it_says_so(void **state)
+{
+	struct world world;
+	int counts[SERVERS];
+	open_world(&world);
+	static const int weights[SERVERS] = {10, 20, 70};
+	for (int i = 0; i < SERVERS; i++)
+		__atomic_store_n(&world.weights[i], weights[i], __ATOMIC_RELAXED);
+	list(&world, 7);
+	count(&world, 90, counts);
+	assert_int_equal(counts[0], 30);
+	// A change of weights alone is heard of as well.
+	__atomic_store_n(&world.weight_type, 1, __ATOMIC_RELAXED);
+	for (int tries = 0; counts[2] < 70; tries++) {
+		assert_true(tries < 5000);
+		count(&world, 100, counts);
+		usleep(1000);
+	}
+	count(&world, 100, counts);
+	for (int i = 0; i < SERVERS; i++)
+		assert_int_equal(counts[i], weights[i]);
+	close_world(&world);
+}
+
+static void a_server_that_is_new_to_the_list_starts_slowly(void **state)
+{
+	struct world world;
+	int counts[SERVERS];
+	open_world(&world);
+	const struct kp_proxy_options slow = {.slow_start_ms = 3600000};
+	assert_int_equal(kp_proxy_configure((struct kp_proxy *)world.echo, &slow), KP_OK);
+	list(&world, 3);
+	count(&world, 100, counts); // the first list is not new
+	assert_int_equal(counts[0], 50);
+	list(&world, 7);
+	expect_seen(&world, 7);
+	count(&world, 170, counts);
+	assert_int_equal(counts[2], 10); // an eighth of the others' share
 	close_world(&world);
 }
 
@@ -378,6 +434,8 @@ int main(void)
 	        cmocka_unit_test(an_unknown_name_is_told_in_words),
 	        cmocka_unit_test(a_name_nobody_has_is_not_looked_up_at_every_call),
 	        cmocka_unit_test(a_changed_list_is_followed),
+	        cmocka_unit_test(weights_of_the_registry_count_if_it_says_so),
+	        cmocka_unit_test(a_server_that_is_new_to_the_list_starts_slowly),
 	        cmocka_unit_test(an_empty_list_or_a_dead_registry_changes_nothing),
 	        cmocka_unit_test(a_dead_server_is_left_out_and_taken_back),
 	        cmocka_unit_test(a_silent_server_costs_one_call),
