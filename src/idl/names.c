@@ -41,8 +41,9 @@ static bool is_listed(const char *list, struct kp_str word)
 	return false;
 }
 
-// is_reserved also knows the names that C keeps for its compilers, and those of our own library.
-static bool is_reserved(struct kp_str word)
+// idl_is_reserved also knows the names that C keeps for its compilers, and those of our own
+// library.
+bool idl_is_reserved(struct kp_str word)
 {
 	if (word.len > 1 && word.ptr[0] == '_' && (word.ptr[1] == '_' || word.ptr[1] <= 'Z'))
 		return true;
@@ -52,7 +53,7 @@ static bool is_reserved(struct kp_str word)
 
 struct kp_str idl_c_word(struct kp_idl *idl, struct kp_str word)
 {
-	if (!is_reserved(word))
+	if (!idl_is_reserved(word))
 		return word;
 	bool is_compilers = word.ptr[0] == '_';
 	return is_compilers ? idl_format(idl, "x%.*s", KP_STR_ARG(word))

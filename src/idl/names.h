@@ -8,6 +8,9 @@
 // library's.
 struct kp_str idl_c_word(struct kp_idl *idl, struct kp_str word);
 
+// idl_is_reserved tells whether idl_c_word would return another word.
+bool idl_is_reserved(struct kp_str word);
+
 // idl_name_decl gives a declaration and its parts their names in C, and reports those that two
 // things would share. `seen` holds the names given so far.
 void idl_name_decl(struct kp_idl *idl, struct idl_decl *decl, struct kp_map *seen);

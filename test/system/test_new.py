@@ -49,3 +49,21 @@ def test_a_server_describes_itself(up, tmp_path):
     listing = platform.kipp("call", "Demo.HelloServer.HelloObj").out
     assert "say" in listing and "greeting" in listing
     assert json.loads(platform.kipp("ps", "Demo", "-o", "json").out)[0]["state"] == "Active"
+
+
+def test_a_new_service_in_cpp_builds_deploys_and_answers(up, tmp_path):
+    platform = up()
+    platform.kipp("new", "--cpp", "Demo.HelloServer", cwd=tmp_path)
+    folder = tmp_path / "HelloServer"
+    built = make(folder, "all", "server_test")
+    assert built.returncode == 0, built.stdout + built.stderr
+    tested = make(folder, "test")
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    platform.kipp("deploy", cwd=folder)
+    answer = platform.call("Demo.HelloServer.HelloObj", "say", name="bob")
+    assert answer["greeting"] == "hello, bob"
+
+
+def test_a_name_that_cpp_keeps_for_itself_is_refused(kipp, tmp_path):
+    refused = kipp("new", "--cpp", "class.HelloServer", cwd=tmp_path, code=2)
+    assert "word of C++" in refused.err

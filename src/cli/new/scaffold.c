@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/verbs.h"
 #include "idl/lex.h"
+#include "idl/names.h"
 #include "os/file.h"
 
 #include <ctype.h>
@@ -86,7 +87,7 @@ void scaffold_fill(struct kp_str text, const struct scaffold_names *names, struc
 	} words[] = {
 	        {kp_str("@APP@"), names->app},         {kp_str("@SERVER@"), names->server},
 	        {kp_str("@BASE@"), names->base},       {kp_str("@KIPP@"), names->kipp},
-	        {kp_str("@base@"), names->base_lower},
+	        {kp_str("@base@"), names->base_lower}, {kp_str("@c@"), names->ending},
 	};
 	size_t at = 0;
 	while (at < text.len) {
@@ -156,6 +157,13 @@ int verb_new(struct cli *cli, const struct args *args)
 	int code = scaffold_names_of(cli, args->operands[0], &names);
 	if (code != CLI_OK)
 		return code;
+	bool is_cpp = args_has(args, FLAG_CPP);
+	if (is_cpp && (idl_is_reserved(names.app) || idl_is_reserved(names.base)))
+		return cli_fail(cli, CLI_USAGE,
+		                "'%s' cannot be used as a name: '%.*s' is a word of C++",
+		                args->operands[0],
+		                KP_STR_ARG(idl_is_reserved(names.app) ? names.app : names.base));
+	names.ending = kp_str(is_cpp ? "cc" : "c");
 	const char *dir = args_operand(args, 1);
 	if (!dir)
 		dir = cli_terminated(cli, names.server);
@@ -173,8 +181,10 @@ int verb_new(struct cli *cli, const struct args *args)
 	kp_err err = kp_file_make_dirs(dir, 0755, &why);
 	if (err != KP_OK)
 		return cli_fail(cli, cli_exit_of(err), "%s", why.text);
+	unsigned language = is_cpp ? SCAFFOLD_CPP : SCAFFOLD_C;
 	for (size_t i = 0; i < scaffold_file_count && code == CLI_OK; i++)
-		code = write_file(cli, dir, &scaffold_files[i], &names);
+		if (scaffold_files[i].languages & language)
+			code = write_file(cli, dir, &scaffold_files[i], &names);
 	if (code == CLI_OK)
 		cli_say(cli,
 		        "%s is in %s; next:\n  cd %s && make && kipp deploy\n"

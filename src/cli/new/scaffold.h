@@ -1,13 +1,21 @@
 // scaffold.h - the files of a new service, from templates.
 //
 // In names and texts @APP@ stands for the application, @SERVER@ for the server, @BASE@ for the
-// server without the word Server, @base@ for that in small letters, @KIPP@ for this program.
+// server without the word Server, @base@ for that in small letters, @KIPP@ for this program, @c@
+// for the ending of its sources.
 #pragma once
 
 #include "cli/cli.h"
 
+enum scaffold_language {
+	SCAFFOLD_C = 1,
+	SCAFFOLD_CPP = 2,
+	SCAFFOLD_ANY = SCAFFOLD_C | SCAFFOLD_CPP,
+};
+
 struct scaffold_file {
 	const char *name;
+	unsigned languages;
 	const char *text;
 	size_t size;
 };
@@ -21,6 +29,7 @@ struct scaffold_names {
 	struct kp_str server;
 	struct kp_str base;
 	struct kp_str base_lower;
+	struct kp_str ending; // of its source files
 	struct kp_str kipp;
 };
 

@@ -35,10 +35,14 @@ static void a_servers_name_has_two_good_parts(void **state)
 
 static void no_word_of_a_template_is_left(void **state)
 {
-	struct scaffold_names names = {kp_str("Demo"), kp_str("HelloServer"), kp_str("Hello"),
-	                               kp_str("hello"), kp_str("/opt/kipp")};
-	bool has_main = false;
-	assert_true(scaffold_file_count >= 7);
+	struct scaffold_names names = {.app = kp_str("Demo"),
+	                               .server = kp_str("HelloServer"),
+	                               .base = kp_str("Hello"),
+	                               .base_lower = kp_str("hello"),
+	                               .ending = kp_str("c"),
+	                               .kipp = kp_str("/opt/kipp")};
+	bool has_main = false, has_cpp_main = false;
+	assert_true(scaffold_file_count >= 10);
 	for (size_t i = 0; i < scaffold_file_count; i++) {
 		const struct scaffold_file *file = &scaffold_files[i];
 		struct kp_buf out = {0};
@@ -52,10 +56,14 @@ static void no_word_of_a_template_is_left(void **state)
 		assert_null(strstr((char *)out.data, "@BASE"));
 		assert_null(strstr((char *)out.data, "@base"));
 		assert_null(strstr((char *)out.data, "@KIPP"));
-		has_main |= strstr((char *)out.data, "Demo_Hello_serve(app, \"HelloObj\"") != NULL;
+		assert_null(strstr((char *)out.data, "@c@"));
+		has_cpp_main |= file->languages == SCAFFOLD_CPP &&
+		                strstr((char *)out.data, "app.serve(\"HelloObj\"") != NULL;
+		has_main |= file->languages == SCAFFOLD_C &&
+		            strstr((char *)out.data, "Demo_Hello_serve(app, \"HelloObj\"") != NULL;
 		kp_buf_fini(&out);
 	}
-	assert_true(has_main);
+	assert_true(has_main && has_cpp_main);
 	assert_int_equal(kp_mem_live(), 0);
 }
 
