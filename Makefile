@@ -10,7 +10,7 @@ build = mkdir -p $(BUILD); test -f $(1)/build.ninja || meson setup $(2) $(1) >$(
 	{ cat $(BUILD)/setup.log; echo "cannot configure $(1); 'make deps' installs what is missing"; exit 1; } >&2; \
 	ninja -C $(1) $(3)
 
-.PHONY: all deps run test bench asan tsan fuzz format lint install clean help
+.PHONY: all deps run test bench soak asan tsan fuzz format lint install clean help
 
 all: ## release build; the command is build/kipp
 	@$(call build,$(BUILD),--prefix=$(PREFIX) -Db_lto=true)
@@ -34,6 +34,10 @@ asan: build-asan ## the tests under AddressSanitizer and UBSan
 
 tsan: build-tsan ## the tests under ThreadSanitizer
 	@tools/run-tests $(BUILD)/tsan --without layers
+
+soak: build-asan ## a mixed load through a failing network for SOAK_SECONDS (600), under AddressSanitizer
+	@SOAK_SECONDS=$(or $(SOAK_SECONDS),600) KIPP_BUILD=$(abspath $(BUILD))/asan \
+		python3 -m pytest -q -s -p no:cacheprovider test/system/test_soak.py
 
 fuzz: build-fuzz ## each fuzzer for FUZZ_SECONDS (60)
 	@tools/fuzz $(BUILD)/fuzz $(or $(FUZZ_SECONDS),60)
