@@ -24,7 +24,7 @@ static struct kp_function_policy policy_of(const struct kp_conf_node *section, c
 	        .function = function,
 	        .is_idempotent = is_idempotent,
 	        .retries_max = number_or_none(section, "retries"),
-	        .hedge_ms = number(section, "hedge"),
+	        .hedge_ms = is_idempotent ? number(section, "hedge") : 0,
 	        .timeout_ms = number(section, "timeout"),
 	};
 }
