@@ -40,5 +40,6 @@ def measure(options):
         "rows": rows,
         "targets": targets,
         "plot": {"group": ["message", "verb"], "series": None, "value": "times",
-                 "axis": f"times as fast as {other or 'another codec'}", "line": FASTER_ON_MOST},  # fmt: skip
+                 "axis": f"times as fast as {other or 'another codec'}", "line": FASTER_ON_MOST,
+                 "most": 12, "detail": ["ns", "ns"]},  # fmt: skip
     }
