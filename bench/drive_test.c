@@ -75,7 +75,8 @@ static void liar_start(struct liar *liar, struct mistake mistake)
 	assert_int_equal(pthread_create(&liar->thread, NULL, lie, liar), 0);
 }
 
-static kp_err drive_against(struct mistake mistake, struct drive_result *result, struct kp_why *why)
+static kp_err drive_against(struct mistake mistake, bool is_fresh, struct drive_result *result,
+                            struct kp_why *why)
 {
 	struct liar liar;
 	liar_start(&liar, mistake);
@@ -86,7 +87,8 @@ static kp_err drive_against(struct mistake mistake, struct drive_result *result,
 	                                               .size = 8,
 	                                               .duration_ns = 60000000000,
 	                                               .calls = 200,
-	                                               .pid = getpid()},
+	                                               .pid = getpid(),
+	                                               .is_fresh = is_fresh},
 	                       result, why);
 	pthread_join(liar.thread, NULL);
 	close(liar.listen_fd);
@@ -96,15 +98,18 @@ static kp_err drive_against(struct mistake mistake, struct drive_result *result,
 static void right_answers_are_counted(void **state)
 {
 	(void)state;
-	struct drive_result result;
-	struct kp_why why = {""};
-	kp_err err = drive_against((struct mistake){.offset = -1}, &result, &why);
-	assert_string_equal(why.text, "");
-	assert_int_equal(err, KP_OK);
-	assert_true(result.calls >= 200);
-	assert_int_equal(result.calls, result.latency.count);
-	assert_true(result.elapsed_ns > 0);
-	assert_true(result.server_cpu_ns > 0);
+	for (int is_fresh = 0; is_fresh <= 1; is_fresh++) {
+		struct drive_result result;
+		struct kp_why why = {""};
+		kp_err err = drive_against((struct mistake){.offset = -1}, is_fresh, &result, &why);
+		assert_string_equal(why.text, "");
+		assert_int_equal(err, KP_OK);
+		assert_true(result.calls >= 200);
+		assert_int_equal(result.calls, result.latency.count);
+		assert_true(result.elapsed_ns > 0);
+		assert_true(result.server_cpu_ns > 0);
+		assert_true(result.own_cpu_ns > 0);
+	}
 }
 
 static void a_wrong_answer_is_told(void **state)
@@ -126,7 +131,8 @@ static void a_wrong_answer_is_told(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct drive_result result;
 		struct kp_why why = {""};
-		assert_int_equal(drive_against(rows[i].mistake, &result, &why), KP_ERR_CORRUPT);
+		assert_int_equal(drive_against(rows[i].mistake, false, &result, &why),
+		                 KP_ERR_CORRUPT);
 		assert_memory_equal(why.text, rows[i].reason, strlen(rows[i].reason));
 	}
 }
