@@ -62,8 +62,8 @@ struct kp_client {
 	int64_t refresh_ns;
 	size_t frame_size_max;
 	struct kp_tls_source *tls; // owned; atomic; NULL: nobody has asked for TLS yet
-	pthread_mutex_t lock;  // of what follows
-	struct kp_map records; // of endpoints, by name; owned
+	pthread_mutex_t lock;      // of what follows
+	struct kp_map records;     // of endpoints, by name; owned
 	int unused_records;
 	struct kp_map proxies_by_text;
 	KP_VEC(struct kp_proxy *) proxies; // owned
@@ -136,8 +136,8 @@ struct peer {
 	struct record *record; // referenced
 	struct client_loop *loop;
 	struct target target;
-	int routes;               // that lead here; 0: going
-	struct client_conn *conn; // for new requests; NULL: none yet
+	int routes;                   // that lead here; 0: going
+	struct client_conn *conn;     // for new requests; NULL: none yet
 	struct kp_tls_ticket *ticket; // owned or NULL; of the last session there
 };
 

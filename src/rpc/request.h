@@ -70,6 +70,7 @@ struct kp_request {
 	struct kp_str function; // borrowed, as constant as the stub
 	struct kp_buf body;
 	int32_t id; // 0: none
+	int ret;    // what the answer brought to a waiting request, in the call's arena: this,
 	enum request_kind kind;
 	bool is_written;
 	bool is_done;
@@ -92,17 +93,17 @@ struct kp_request {
 	uint32_t tried[KP_ATTEMPTS_MAX]; // ids in the route's table
 	size_t attempts;
 	int retries;
+	kp_err err;
 	const struct policy *policy;
 	struct kp_request *other; // its hedge, or whose hedge it is
 	struct due due;
 	int64_t deadline_ns;
-	kp_err err;
 	struct waiting *waiting;   // NULL: nobody just now
-	struct kp_link scope_link; // in the pending ones of its handler's call
+	struct kp_link scope_link; // in the pending ones of its handler's call, until it is done, or
+	                           // ended if it was begun
 	kp_on_answer on_answer;
 	_Alignas(16) char context[KP_ASYNC_CONTEXT_MAX];
-	int ret; // what the answer brought to a waiting request, in the call's arena
-	struct kp_str reason;
+	struct kp_str reason; // and these
 	struct kp_packet_map answer_context;
 	struct kp_decoder answer;
 };

@@ -101,10 +101,10 @@ static inline void open_shop(struct shop *shop)
 static inline void object_of(const struct world *world, int from, int to, const char *options,
                              char text[1024])
 {
-	size_t len = (size_t)sprintf(text, "Test.EchoServer.EchoObj@");
+	int len = snprintf(text, 1024, "Test.EchoServer.EchoObj@");
 	for (int i = from; i < to; i++)
-		len += (size_t)sprintf(text + len, "%stcp -h 127.0.0.1 -p %d%s",
-		                       i > from ? ":" : "", world->shops[i].port, options);
+		len += snprintf(text + len, 1024 - (size_t)len, "%stcp -h 127.0.0.1 -p %d%s",
+		                i > from ? ":" : "", world->shops[i].port, options);
 }
 
 static inline void open_client(struct world *world)
