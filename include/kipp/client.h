@@ -91,6 +91,8 @@ struct kp_proxy_options {
 	int slow_start_ms;      // a new endpoint gets its full share after so long; 0: at once
 	int isolated_share_max; // percent of the endpoints that may be left out because they are
 	                        // sick; 0: 50, negative: none
+	const char *access_key; // of TARS's AK/SK, for endpoints with -e 1; NULL: none
+	const char *secret_key;
 };
 
 // kp_proxy_configure replaces a proxy's options, at any time and from any thread; calls under way

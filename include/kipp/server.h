@@ -40,6 +40,9 @@ struct kp_adapter_options {
 	const char *allow;   // sources that may connect, "10.0.0.0/8, fd00::/8"; NULL: all
 	const char *deny;    // sources that may not; it beats allow
 	struct kp_limits limits; // all zero: the defaults of limits.h
+	const char *access_key; // of TARS's AK/SK, for an endpoint with -e 1: only connections that
+	const char *secret_key; // begin with a proof of it are served, and no HTTP. See
+	                        // docs/security.md
 	int unix_mode; // permissions of a Unix socket, an endpoint such as "tcp -h /run/x.sock -p
 	               // 0"; 0: 0660
 	const struct kp_tls_options *tls; // for an endpoint that begins with ssl, and for one with
@@ -54,8 +57,9 @@ struct kp_adapter_stats {
 	uint64_t closed_by_peer, closed_idle, closed_bad_frame, closed_oversized,
 	        closed_slow_reader, closed_reset;
 	uint64_t datagrams_dropped, bytes_in, bytes_out;
-	uint64_t closed_tls; // no agreement: plain bytes for TLS or TLS for a plain port, or no
-	                     // trust
+	uint64_t closed_denied;  // without, or with a wrong, proof of the access key
+	uint64_t closed_tls;     // no agreement: plain bytes for TLS or TLS for a plain port, or no
+	                         // trust
 	uint64_t shadow_refused; // requests that would have been refused
 	uint64_t closed_silent, closed_banned;
 	uint64_t connections_denied;  // by the lists

@@ -91,6 +91,9 @@ static void count_close(struct kp_adapter_stats *stats, enum kp_close_reason rea
 	case KP_CLOSE_BANNED:
 		KP_COUNT(stats->closed_banned, 1);
 		break;
+	case KP_CLOSE_DENIED:
+		KP_COUNT(stats->closed_denied, 1);
+		break;
 	case KP_CLOSE_TLS:
 		KP_COUNT(stats->closed_tls, 1);
 		break;
@@ -127,6 +130,22 @@ static void on_wait(struct kp_conn *base)
 static const struct kp_conn_ops conn_ops = {
         .on_read = on_read,
         .on_frame = server_on_frame,
+        .on_wait = on_wait,
+        .on_close = on_close,
+};
+
+static void on_proof(struct kp_conn *base, struct kp_bytes packet, struct kp_block *block)
+{
+	if (server_auth_accepts(KP_CONTAINER(base, struct server_conn, conn), packet))
+		base->ops = &conn_ops;
+	else
+		kp_conn_close(base, KP_CLOSE_DENIED);
+}
+
+// The connection has yet to prove that it knows the access key.
+static const struct kp_conn_ops unproven_ops = {
+        .on_read = on_read,
+        .on_frame = on_proof,
         .on_wait = on_wait,
         .on_close = on_close,
 };
@@ -171,6 +190,10 @@ static kp_err add_conn(struct adapter_loop *adapter, int fd, const struct kp_add
 	conn->caller_key = kp_limiter_caller_key(&adapter->limiter, host, strlen(host));
 	kp_list_init(&conn->unfinished);
 	kp_list_init(&conn->pushes);
+	if (KP_UNLIKELY(adapter->adapter->access_key != NULL)) {
+		conn->conn.ops = &unproven_ops;
+		conn->conn.on_bytes = NULL; // HTTP knows no such proof
+	}
 	server_sources_join(conn);
 	kp_err err = open_conn(conn, fd);
 	if (err != KP_OK) {
@@ -330,10 +353,11 @@ static bool is_idle(struct server_conn *conn, int64_t now_ns)
 	return idle_ns > 0 && now_ns - conn->active_ns >= idle_ns && conn->calls == 0;
 }
 
-// hangs_in_handshake: whoever wants TLS has to get there soon, however busy it looks.
+// hangs_in_handshake: whoever wants TLS, or has something to prove, has to get there soon, however
+// busy it looks.
 static bool hangs_in_handshake(const struct server_conn *conn, int64_t now_ns)
 {
-	return conn->conn.state == KP_CONN_SHAKING &&
+	return (conn->conn.state == KP_CONN_SHAKING || conn->conn.ops == &unproven_ops) &&
 	       now_ns - conn->opened_ns >= conn->adapter->adapter->shake_limit_ns;
 }
 
@@ -355,7 +379,9 @@ void server_sweep(struct server_loop *loop, int64_t now_ns)
 	KP_LIST_EACH (&loop->conns, link, following) {
 		struct server_conn *conn = KP_CONTAINER(link, struct server_conn, link);
 		if (hangs_in_handshake(conn, now_ns)) {
-			kp_conn_close(&conn->conn, KP_CLOSE_TLS);
+			kp_conn_close(&conn->conn, conn->conn.state == KP_CONN_SHAKING
+			                                   ? KP_CLOSE_TLS
+			                                   : KP_CLOSE_DENIED);
 			continue;
 		}
 		if (!is_idle(conn, now_ns))

@@ -32,6 +32,7 @@ static kp_err add_target(struct kp_proxy *proxy, const struct kp_endpoint *endpo
 	struct target target = {.port = endpoint->port,
 	                        .is_udp = endpoint->protocol == KP_PROTOCOL_UDP,
 	                        .is_tls = endpoint->protocol == KP_PROTOCOL_SSL,
+	                        .owner = endpoint->auth == 1 ? proxy->index + 1 : 0,
 	                        .weight = endpoint->weight,
 	                        .is_weighed = endpoint->weight_type == 1};
 	if (endpoint->host.len > 0 && *endpoint->host.ptr == '/' &&

@@ -25,12 +25,14 @@ struct target {
 	int port;
 	bool is_udp;
 	bool is_tls;
+	size_t owner; // 1 + index of the proxy that proves itself for its object there (AK/SK); 0:
+	              // all proxies share it
 	bool is_weighed; // its weight counts; no part of what it is
 	int weight;      // below 0: unset; nor is this
 };
 
 enum {
-	KP_TARGET_NAME_MAX = 280,
+	KP_TARGET_NAME_MAX = 304,
 };
 // target_name writes "tcp:host:port". Source: contract C.1.
 void target_name(const struct target *target, char name[KP_TARGET_NAME_MAX]);
@@ -160,8 +162,12 @@ struct client_conn {
 	struct kp_timer opening;    // the limit for connecting, and for hanging up
 	struct kp_resolve *resolve; // looking the host's name up
 	struct kp_deferred reap;
-	bool is_new;  // no socket yet
-	bool is_kipp; // the server said so: it understands KP_CANCEL_FUNCTION
+	bool is_new;        // no socket yet
+	bool is_ready;      // requests may be written
+	bool is_proving;    // AK/SK is under way
+	size_t owner;       // see target
+	const char *denial; // constant; why AK/SK came to nothing
+	bool is_kipp;       // the server said so: it understands KP_CANCEL_FUNCTION
 	struct oneway_tally oneways;
 	uint64_t silent_at; // what had been received when a call first met with silence,
 	int64_t silent_ns;  // and when that was sent; 0: never
@@ -237,9 +243,14 @@ void client_conns_free(struct client_loop *loop);
 kp_err client_tls_start(struct client_conn *conn);
 // client_tls_keep_ticket remembers a session's ticket for the next one.
 void client_tls_keep_ticket(struct client_conn *conn);
-// client_tls_note keeps, for those who find no endpoint, why this connection came to nothing.
-void client_tls_note(struct route *route, const struct client_conn *conn,
-                     enum kp_close_reason reason);
+// client_note_trouble keeps, for those who find no endpoint, why this connection came to nothing.
+void client_note_trouble(struct route *route, const struct client_conn *conn,
+                         enum kp_close_reason reason);
+
+// client_auth.c
+// client_auth_start sends the proof of a connection's access key; it closes the connection when
+// there is none to send.
+void client_auth_start(struct client_conn *conn);
 
 // notice.c
 // client_on_notice takes what a server sent without being asked.

@@ -54,10 +54,10 @@ void client_tls_keep_ticket(struct client_conn *conn)
 	conn->peer->ticket = ticket;
 }
 
-void client_tls_note(struct route *route, const struct client_conn *conn,
-                     enum kp_close_reason reason)
+void client_note_trouble(struct route *route, const struct client_conn *conn,
+                         enum kp_close_reason reason)
 {
-	if (KP_LIKELY(reason != KP_CLOSE_TLS)) {
+	if (KP_LIKELY(reason != KP_CLOSE_TLS && reason != KP_CLOSE_DENIED)) {
 		kp_free(route->trouble);
 		route->trouble = NULL;
 		return;
@@ -70,7 +70,10 @@ void client_tls_note(struct route *route, const struct client_conn *conn,
 	const struct kp_conn_tls *tls = conn->conn.tls;
 	if (conn->conn.peer.len > 0)
 		kp_address_format(&conn->conn.peer, peer);
-	if (!tls)
+	if (reason == KP_CLOSE_DENIED)
+		kp_why_set(route->trouble, KP_OK, "%s %s", peer,
+		           conn->denial ? conn->denial : "refuses the access key");
+	else if (!tls)
 		kp_why_set(route->trouble, KP_OK, "%s speaks TLS; call it by an ssl endpoint",
 		           peer);
 	else if (tls->why)

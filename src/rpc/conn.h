@@ -22,7 +22,8 @@ enum kp_close_reason {
 	KP_CLOSE_NOMEM,
 	KP_CLOSE_SILENT, // no packet in time, or none that comes to its end
 	KP_CLOSE_BANNED,
-	KP_CLOSE_TLS, // one side wanted TLS and the other something else, or did not trust it
+	KP_CLOSE_DENIED, // no proof of the access key, or a wrong one
+	KP_CLOSE_TLS,    // one side wanted TLS and the other something else, or did not trust it
 };
 
 struct kp_conn_ops {

@@ -134,11 +134,13 @@ struct route *client_route(struct client_loop *loop, struct kp_proxy *proxy, kp_
 // --- looking up
 
 // target_of leaves out what cannot be called: hosts too long to be any.
-static bool target_of(const struct tars_EndpointF *found, struct target *ret)
+static bool target_of(const struct route *route, const struct tars_EndpointF *found,
+                      struct target *ret)
 {
 	*ret = (struct target){.port = found->port,
 	                       .is_udp = found->istcp == KP_PROTOCOL_UDP,
 	                       .is_tls = found->istcp == KP_PROTOCOL_SSL,
+	                       .owner = found->authType == 1 ? route->proxy->index + 1 : 0,
 	                       .weight = found->weight,
 	                       .is_weighed = found->weightType == 1};
 	if (found->host.len >= sizeof(ret->host))
@@ -156,7 +158,7 @@ static kp_err take_list(struct route *route, const struct tars_EndpointF_list *l
 	for (size_t i = 0; i < list->len; i++) {
 		struct target target;
 		char name[KP_TARGET_NAME_MAX];
-		if (!target_of(&list->ptr[i], &target))
+		if (!target_of(route, &list->ptr[i], &target))
 			continue;
 		kp_err err = add_peer(route, &target, fresh_ns);
 		if (err == KP_ERR_LIMIT)

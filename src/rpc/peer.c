@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "os/clock.h"
+#include "rpc/auth.h"
 #include "rpc/conn_tls.h"
 
 static const size_t client_backlog_max = (size_t)256 << 20;
@@ -70,10 +71,11 @@ static void say_hello(struct client_conn *conn)
 		                 KP_CONTAINER(first, struct kp_request, link)->route->proxy->name);
 }
 
-static void on_open(struct kp_conn *base)
+static void make_ready(struct client_conn *conn)
 {
-	struct client_conn *conn = KP_CONTAINER(base, struct client_conn, conn);
+	struct kp_conn *base = &conn->conn;
 	kp_timer_stop(&conn->opening);
+	conn->is_ready = true;
 	say_hello(conn);
 	KP_LIST_EACH (&conn->requests, link, following) {
 		request_write(KP_CONTAINER(link, struct kp_request, link), conn);
@@ -81,6 +83,25 @@ static void on_open(struct kp_conn *base)
 			return; // and all its requests have gone elsewhere
 	}
 	client_conn_settle(conn);
+}
+
+static void on_open(struct kp_conn *base)
+{
+	struct client_conn *conn = KP_CONTAINER(base, struct client_conn, conn);
+	if (KP_UNLIKELY(conn->owner > 0 && !base->is_udp))
+		client_auth_start(conn); // the limit for connecting includes the answer to it
+	else
+		make_ready(conn);
+}
+
+static void on_proof_answered(struct client_conn *conn, const struct kp_response_packet *packet)
+{
+	if (!auth_is_accepted(packet)) {
+		kp_conn_close(&conn->conn, KP_CLOSE_DENIED);
+		return;
+	}
+	conn->is_proving = false;
+	make_ready(conn);
 }
 
 static bool is_notice(const struct kp_response_packet *packet)
@@ -94,6 +115,10 @@ static void on_frame(struct kp_conn *base, struct kp_bytes bytes, struct kp_bloc
 	struct kp_response_packet packet;
 	if (kp_response_packet_decode(bytes, NULL, &packet) != KP_OK) {
 		kp_conn_close(base, KP_CLOSE_BAD_FRAME);
+		return;
+	}
+	if (KP_UNLIKELY(!conn->is_ready)) {
+		on_proof_answered(conn, &packet);
 		return;
 	}
 	if (KP_LIKELY(conn->peer != NULL))
@@ -158,6 +183,9 @@ static void on_close(struct kp_conn *base, enum kp_close_reason reason)
 	struct client_loop *loop = conn->loop;
 	kp_timer_stop(&conn->opening);
 	struct peer *peer = conn->peer;
+	conn->is_ready = false;
+	if (conn->is_proving && (reason == KP_CLOSE_BY_PEER || reason == KP_CLOSE_RESET))
+		reason = KP_CLOSE_DENIED;
 	client_tls_keep_ticket(conn);
 	if (peer && peer->conn == conn)
 		peer->conn = NULL;
@@ -308,6 +336,7 @@ struct client_conn *peer_conn(struct peer *peer)
 	                 .backlog_size_max = client_backlog_max},
 	        .loop = loop,
 	        .peer = peer,
+	        .owner = peer->target.owner,
 	        .reap = {.run = reap},
 	        .is_new = true,
 	};

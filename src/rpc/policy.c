@@ -22,6 +22,8 @@ struct settings {
 	struct settings *older; // of the client's
 	int oneway_queue_max;   // negative: there is no queue
 	struct route_settings route;
+	char *access_key; // owned or NULL
+	char *secret_key; // owned or NULL
 	size_t count;
 	struct policy *policies; // owned, with the texts of their names
 };
@@ -35,6 +37,8 @@ static void free_settings(struct settings *settings)
 	for (size_t i = 0; i < settings->count; i++)
 		kp_free((char *)settings->policies[i].function.ptr);
 	kp_free(settings->policies);
+	kp_free(settings->access_key);
+	kp_free(settings->secret_key);
 	kp_free(settings);
 }
 
@@ -81,6 +85,16 @@ const struct route_settings *policy_route(const struct kp_proxy *proxy)
 	return KP_LIKELY(!settings) ? &route_default : &settings->route;
 }
 
+bool policy_keys(const struct kp_proxy *proxy, struct kp_str *ret_access, struct kp_str *ret_secret)
+{
+	const struct settings *settings = settings_of(proxy);
+	if (!settings || !settings->access_key || !settings->secret_key)
+		return false;
+	*ret_access = kp_str(settings->access_key);
+	*ret_secret = kp_str(settings->secret_key);
+	return true;
+}
+
 static bool is_valid_route(const struct kp_proxy_options *options)
 {
 	return (unsigned)options->balancer <= KP_BALANCE_LEAST_LATENCY &&
@@ -118,6 +132,15 @@ static kp_err copy_policy(const struct kp_function_policy *from, struct policy *
 	return KP_OK;
 }
 
+static kp_err copy_keys(struct settings *settings, const struct kp_proxy_options *options)
+{
+	if (options->access_key && !(settings->access_key = kp_strdup(options->access_key)))
+		return KP_ERR_NOMEM;
+	if (options->secret_key && !(settings->secret_key = kp_strdup(options->secret_key)))
+		return KP_ERR_NOMEM;
+	return KP_OK;
+}
+
 static struct settings *settings_new(const struct kp_proxy_options *options)
 {
 	struct settings *settings = kp_new(struct settings);
@@ -134,8 +157,8 @@ static struct settings *settings_new(const struct kp_proxy_options *options)
 	                              : share < 0 ? 0
 	                                          : share,
 	};
-	kp_err err = KP_OK;
-	if (options->policy_count > 0) {
+	kp_err err = copy_keys(settings, options);
+	if (err == KP_OK && options->policy_count > 0) {
 		settings->policies = kp_alloc_zero(options->policy_count, sizeof(struct policy));
 		if (!settings->policies)
 			err = KP_ERR_NOMEM;

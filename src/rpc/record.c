@@ -14,7 +14,12 @@ enum {
 void target_name(const struct target *target, char name[KP_TARGET_NAME_MAX])
 {
 	const char *protocol = target->is_udp ? "udp" : target->is_tls ? "ssl" : "tcp";
-	snprintf(name, KP_TARGET_NAME_MAX, "%s:%s:%d", protocol, target->host, target->port);
+	if (target->owner)
+		snprintf(name, KP_TARGET_NAME_MAX, "%s:%s:%d#%zu", protocol, target->host,
+		         target->port, target->owner);
+	else
+		snprintf(name, KP_TARGET_NAME_MAX, "%s:%s:%d", protocol, target->host,
+		         target->port);
 }
 
 static struct record *find_or_add(struct kp_client *client, const char *name)

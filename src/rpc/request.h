@@ -178,6 +178,9 @@ struct route_settings {
 // policy_route returns the newest; it lasts as long as the client.
 const struct route_settings *policy_route(const struct kp_proxy *proxy);
 int policy_oneway_max(const struct kp_proxy *proxy);
+// policy_keys tells the access key of a proxy's object, and the secret key; false: there is none.
+bool policy_keys(const struct kp_proxy *proxy, struct kp_str *ret_access,
+                 struct kp_str *ret_secret);
 // policies_adopt gives a new proxy what the configuration says of its object. With the client's
 // lock.
 void policies_adopt(struct kp_proxy *proxy);

@@ -34,7 +34,7 @@ static void note_oneway(struct client_conn *conn)
 // is_writable tells whether the kernel has taken all that it was offered.
 static bool is_writable(const struct client_conn *conn)
 {
-	return conn->conn.state == KP_CONN_OPEN &&
+	return conn->is_ready && conn->conn.state == KP_CONN_OPEN &&
 	       (kp_conn_unsent(&conn->conn) == 0 ||
 	        (conn->conn.out_start == 0 && kp_link_is_in_list(&conn->conn.flush.link)));
 }
@@ -154,7 +154,7 @@ static void send_on(struct kp_request *request, struct client_conn *conn)
 		conn->oneways.unwritten++;
 	}
 	kp_list_push(&conn->requests, &request->link);
-	if (KP_LIKELY(conn->conn.state == KP_CONN_OPEN))
+	if (KP_LIKELY(conn->is_ready))
 		request_write(request, conn);
 }
 
@@ -285,10 +285,11 @@ static bool is_repeatable(enum kp_close_reason reason)
 
 void request_lost(struct kp_request *request, struct client_conn *conn, enum kp_close_reason reason)
 {
-	bool may_have_run = was_sent(request, conn) && reason != KP_CLOSE_TLS;
+	bool may_have_run =
+	        was_sent(request, conn) && reason != KP_CLOSE_TLS && reason != KP_CLOSE_DENIED;
 	bool is_fault = reason != KP_CLOSE_BY_US && reason != KP_CLOSE_NOMEM;
 	route_end(request, is_fault ? KP_OUTCOME_BROKEN : KP_OUTCOME_GONE);
-	client_tls_note(request->route, conn, reason);
+	client_note_trouble(request->route, conn, reason);
 	request->conn = NULL;
 	request->is_written = false;
 	if (reason == KP_CLOSE_BY_US || request->loop->is_ending)

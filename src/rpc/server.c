@@ -59,6 +59,8 @@ static void adapter_free(struct adapter *adapter)
 	if (adapter->fd >= 0)
 		kp_sock_unlisten(&adapter->address, adapter->fd);
 	kp_tls_source_free(adapter->tls);
+	kp_free(adapter->access_key);
+	kp_free(adapter->secret_key);
 	kp_free(adapter->endpoint_text);
 	server_sources_free(adapter->sources);
 	kp_free(adapter);
@@ -81,6 +83,7 @@ static struct kp_adapter_options with_defaults(struct kp_adapter_options options
 	options.name = NULL;
 	options.endpoint = NULL;
 	options.tls = NULL;
+	options.access_key = options.secret_key = NULL;
 	return options;
 }
 
@@ -151,13 +154,13 @@ static kp_err ready_tls(struct adapter *adapter, const struct kp_tls_options *op
 {
 	bool is_wanted = endpoint->protocol == KP_PROTOCOL_SSL;
 	adapter->may_be_plain = !is_wanted && options && options->is_optional;
+	int limit_ms = options ? options->handshake_timeout_ms : 0;
+	adapter->shake_limit_ns = (limit_ms > 0 ? limit_ms : SHAKE_DEFAULT_MS) * KP_NS_PER_MS;
 	if (!is_wanted && !adapter->may_be_plain)
 		return KP_OK;
 	if (!options)
 		return kp_why_set(why, KP_ERR_INVALID,
 		                  "an ssl endpoint needs a certificate: set cert and key");
-	int limit_ms = options->handshake_timeout_ms;
-	adapter->shake_limit_ns = (limit_ms > 0 ? limit_ms : SHAKE_DEFAULT_MS) * KP_NS_PER_MS;
 	return kp_tls_source_new(options, true, &adapter->tls, why);
 }
 
@@ -182,6 +185,7 @@ static kp_err open_adapter(struct adapter *adapter, const struct kp_adapter_opti
 	adapter->is_udp = endpoint.protocol == KP_PROTOCOL_UDP;
 	adapter->idle_ns = (int64_t)endpoint.timeout_ms * KP_NS_PER_MS;
 	adapter->unix_mode = options->unix_mode ? options->unix_mode : UNIX_MODE_DEFAULT;
+	KP_TRY(server_auth_ready(adapter, options, &endpoint, why));
 	if (!adapter->is_udp)
 		KP_TRY(ready_tls(adapter, options->tls, &endpoint, why));
 	KP_TRY(bind_adapter(adapter, &endpoint, why));

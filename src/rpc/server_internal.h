@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "base/vec.h"
+#include "guard/auth.h"
 #include "guard/limiter.h"
 #include "kipp/server.h"
 #include "os/thread.h"
@@ -36,6 +37,9 @@ struct adapter {
 	int unix_mode;   // permissions, if that is a path
 	int64_t idle_ns; // 0: no limit
 	bool is_udp;
+	char *access_key; // owned; NULL: everybody is served
+	char *secret_key; // owned
+	struct kp_auth_crypto crypto;
 	struct kp_tls_source *tls;      // owned or NULL
 	bool may_be_plain;              // beside TLS
 	int64_t shake_limit_ns;         // of a TLS handshake
@@ -222,6 +226,14 @@ void server_finish(struct kp_call *call);
 void server_call_lend(struct kp_call *call);
 void server_call_returned(struct kp_call *call);
 void server_call_park(struct kp_call *call);
+
+// server_auth.c
+// server_auth_ready takes the keys of an adapter whose endpoint asks for AK/SK.
+kp_err server_auth_ready(struct adapter *adapter, const struct kp_adapter_options *options,
+                         const struct kp_endpoint *endpoint, struct kp_why *why);
+// server_auth_accepts takes a connection's first packet, and answers it if it proves the access
+// key.
+bool server_auth_accepts(struct server_conn *conn, struct kp_bytes packet);
 
 // server_push.c
 void server_end_pushes(struct server_conn *conn);
