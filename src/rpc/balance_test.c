@@ -1,5 +1,5 @@
 // balance_test.c - which of the servers that are well a call goes to, and how that is explained.
-#include "rpc/shops.h"
+#include "rpc/shops_fixture.h"
 
 // --- keys, weights, subsets
 

@@ -1,5 +1,5 @@
 // route_test.c - what a server does wrong, and what only looks like it.
-#include "rpc/shops.h"
+#include "rpc/shops_fixture.h"
 
 // --- the innocent
 

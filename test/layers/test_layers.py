@@ -59,7 +59,7 @@ def includes():
     """(source, layer or "include", is_test, '<' or '"', header)"""
     for source in sources():
         layer = source.split("/")[1] if source.startswith("src/") else "include"
-        is_test = source.endswith(("_test.c", "/fixture.h", "/golden.h"))
+        is_test = source.endswith(("_test.c", "fixture.h", "/golden.h"))
         with open(os.path.join(ROOT, source), encoding="utf-8") as file:
             for quote, header in INCLUDE.findall(file.read()):
                 yield source, layer, is_test, quote, header

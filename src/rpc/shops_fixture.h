@@ -1,4 +1,4 @@
-// shops.h - some servers with moods, and a client of all of them, for the tests of routes.
+// shops_fixture.h - some servers with moods, and a client of all of them, for the tests of routes.
 #pragma once
 
 #include "src/rpc/test_echo.h"
