@@ -70,6 +70,8 @@ void kp_call_close(struct kp_call *call)
 {
 	if (!call)
 		return;
+	if (call->out.pending.head.next)
+		call_end_scope(call);
 	kp_arena_fini(&call->arena);
 	kp_pairs_fini(&call->out.context);
 	kp_pairs_fini(&call->in.answer_context);

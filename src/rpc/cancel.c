@@ -31,9 +31,18 @@ static void end_pending(struct kp_call *call)
 {
 	if (!call->out.pending.head.next)
 		return;
+	KP_LIST_EACH (&call->out.pending, link, following) {
+		struct kp_request *request = KP_CONTAINER(link, struct kp_request, scope_link);
+		if (!request->is_done)
+			request_cancel(request, KP_ERR_CANCELLED, "the caller has given up");
+	}
+}
+
+void call_end_scope(struct kp_call *call)
+{
 	for (struct kp_link *link; (link = kp_list_first(&call->out.pending)) != NULL;)
-		request_cancel(KP_CONTAINER(link, struct kp_request, scope_link), KP_ERR_CANCELLED,
-		               "the caller has given up");
+		kp_request_cancel(KP_CONTAINER(link, struct kp_request, scope_link));
+	call->out.pending.head = (struct kp_link){0};
 }
 
 // --- handlers on threads of their own

@@ -24,6 +24,9 @@ bool call_is_given_up(const struct kp_call *call);
 // cancelled.
 void call_add_pending(struct kp_call *call, struct kp_request *request);
 
+// call_end_scope cancels what a handler has begun and forgot to end, when its call ends.
+void call_end_scope(struct kp_call *call);
+
 // call_drive says that the call waits on a loop that its own thread drives, so that a cancel from
 // the server's loop wakes it; call_undrive, on that thread, that it does not any more.
 void call_drive(struct kp_call *call, struct kp_loop *loop);

@@ -288,6 +288,34 @@ static void a_raw_peer_that_hangs_up_cancels_too(void **state)
 	close_house(&house);
 }
 
+// --- what a handler forgets
+
+static int32_t forget(struct kp_call *call, int32_t what)
+{
+	(void)what;
+	struct RpcTest_Echo *echo = RpcTest_Echo_proxy(under.client, under.object);
+	struct kp_request *requests[3];
+	int32_t wrong = 0;
+	for (int i = 0; i < 3; i++)
+		wrong += begin_add(echo, call, 1, 2, &requests[i]) != KP_OK;
+	return wrong; // and none of them ended
+}
+
+static void what_a_handler_forgets_to_end_is_cancelled(void **state)
+{
+	struct house house = {0};
+	open_house(&house, 0, fake_silent);
+	hook = forget;
+	int32_t wrong;
+	for (int i = 1; i <= 5; i++) {
+		assert_int_equal(RpcTest_Echo_hook(house.world.echo, house.world.call, 0, &wrong),
+		                 KP_OK);
+		assert_int_equal(wrong, 0);
+		wait_for(fake_count(&house.below.cancels) == 3 * i);
+	}
+	close_house(&house);
+}
+
 // --- deadlines
 
 static int64_t left_us(const struct fake *fake)
@@ -452,6 +480,7 @@ int main(void)
 	        cmocka_unit_test(a_cancel_for_nobody_changes_nothing),
 	        cmocka_unit_test(the_end_of_a_connection_cancels_its_calls),
 	        cmocka_unit_test(a_raw_peer_that_hangs_up_cancels_too),
+	        cmocka_unit_test(what_a_handler_forgets_to_end_is_cancelled),
 	        cmocka_unit_test(a_deadline_shrinks_at_every_hop),
 	        cmocka_unit_test(a_call_of_nobody_says_nothing),
 	        cmocka_unit_test(what_a_request_brings_is_passed_on),

@@ -67,6 +67,8 @@ static void clear_pairs(struct kp_pairs *pairs)
 // clean_call frees what a call gathered beyond what the next one may use.
 static __attribute__((noinline)) void clean_call(struct kp_call *call)
 {
+	if (call->out.pending.head.next)
+		call_end_scope(call);
 	clear_arena(call);
 	clear_pairs(&call->in.answer_context);
 	clear_pairs(&call->out.context);
@@ -77,7 +79,7 @@ static __attribute__((noinline)) void clean_call(struct kp_call *call)
 
 static inline bool is_clean(const struct kp_call *call)
 {
-	return !call->arena.blocks &&
+	return !call->arena.blocks && !call->out.pending.head.next &&
 	       (call->in.answer_context.bytes.cap | call->out.context.bytes.cap |
 	        call->in.body.cap | kp_call_options_word(&call->out.options)) == 0;
 }

@@ -94,7 +94,7 @@ static void detach(struct kp_request *request)
 {
 	due_stop(&request->due);
 	kp_list_remove(&request->link);
-	if (KP_UNLIKELY(request->scope_link.next != NULL))
+	if (KP_UNLIKELY(request->scope_link.next != NULL && !request->is_begun))
 		kp_list_remove(&request->scope_link);
 	if (KP_UNLIKELY(request->other != NULL))
 		request_hedge_drop(request);

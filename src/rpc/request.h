@@ -99,8 +99,8 @@ struct kp_request {
 	struct due due;
 	int64_t deadline_ns;
 	struct waiting *waiting;   // NULL: nobody just now
-	struct kp_link scope_link; // in the pending ones of its handler's call, until it is done, or
-	                           // ended if it was begun
+	struct kp_link scope_link; // in the pending ones of its handler's call, until it is done,
+	                           // or ended if it was begun
 	kp_on_answer on_answer;
 	_Alignas(16) char context[KP_ASYNC_CONTEXT_MAX];
 	struct kp_str reason; // and these

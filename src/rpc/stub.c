@@ -211,8 +211,8 @@ kp_err kp_request_wait(struct kp_request *request, struct kp_decoder *ret_in)
 
 kp_err kp_request_begin(struct kp_request *request, struct kp_request **ret)
 {
-	KP_TRY(begin(request));
 	request->is_begun = true;
+	KP_TRY(begin(request));
 	request->loop->waits++; // the client is not closed under it
 	// On a plain thread nobody else would carry it to the kernel.
 	if (client_is_driven_here(request->loop))
@@ -226,6 +226,7 @@ static void end_begun(struct kp_request *request)
 	struct client_loop *loop = request->loop;
 	kp_assert(request->is_begun);
 	request->is_begun = false;
+	kp_list_remove(&request->scope_link);
 	loop->waits--;
 	client_loop_let_go(loop);
 }
