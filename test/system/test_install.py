@@ -14,6 +14,16 @@ target_link_libraries(HelloServer PRIVATE kipp::kipp)
 """
 
 
+CMAKE_CPP = """cmake_minimum_required(VERSION 3.16)
+project(hello C CXX)
+set(CMAKE_CXX_STANDARD 17)
+find_package(kipp 0.1 REQUIRED)
+add_executable(HelloServer server.cc)
+kipp_idl_generate(HelloServer CPP Hello.tars shared/Shared.tars INCLUDE shared)
+target_link_libraries(HelloServer PRIVATE kipp::kipp)
+"""
+
+
 def run(*command, cwd, env):
     done = subprocess.run(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           check=False)
@@ -60,6 +70,22 @@ def test_pkg_config_builds_a_service(prefix, service):
 def test_cmake_builds_a_service(prefix, service):
     (service / "CMakeLists.txt").write_text(CMAKE)
     env = compile_environment()
+    run("cmake", "-B", "out", f"-DCMAKE_PREFIX_PATH={prefix[1]}", cwd=service, env=env)
+    run("cmake", "--build", "out", cwd=service, env=env)
+    check_runs(str(service / "out" / "HelloServer"), prefix)
+
+
+def test_cmake_builds_a_service_in_cpp(prefix, tmp_path):
+    run_kipp("new", "--cpp", "Demo.HelloServer", cwd=tmp_path)
+    service = tmp_path / "HelloServer"
+    shared = service / "shared"
+    shared.mkdir()
+    (shared / "Shared.tars").write_text("module Shared { struct Point { 0 require int x; }; };")
+    interface = (service / "Hello.tars").read_text()
+    (service / "Hello.tars").write_text('#include "Shared.tars"\n' + interface)
+    (service / "CMakeLists.txt").write_text(CMAKE_CPP)
+    env = compile_environment()
+    env["CXXFLAGS"] = env["CFLAGS"]
     run("cmake", "-B", "out", f"-DCMAKE_PREFIX_PATH={prefix[1]}", cwd=service, env=env)
     run("cmake", "--build", "out", cwd=service, env=env)
     check_runs(str(service / "out" / "HelloServer"), prefix)
