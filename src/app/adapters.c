@@ -73,6 +73,11 @@ static kp_err listen_as_configured(struct kp_app *app, const struct kp_conf_node
 	        .deny = text_of(app, adapter, "deny"),
 	        .queue_timeout_ms = (int)app_config_number(adapter, KEY_OF_ADAPTER, "queuetimeout"),
 	};
+	options.access_key = text_of(app, adapter, "accesskey");
+	options.secret_key = text_of(app, adapter, "secretkey");
+	struct kp_tls_options tls;
+	if (app_tls_of_adapter(app, adapter, &tls))
+		options.tls = &tls;
 	limits_of_config(adapter, &options.limits);
 	options.connections_max = (int)options.limits.connections_max;
 	options.queue_max = (int)options.limits.queue_max;

@@ -110,6 +110,9 @@ static kp_err open_client(struct kp_app *app, struct kp_why *why)
 	};
 	int percent = (int)app_config_number(section, KEY_OF_CLIENT, "retry-percent");
 	options.retry_percent = percent > 0 ? percent : -1;
+	struct kp_tls_options tls;
+	if (app_tls_of_client(app, &tls))
+		options.tls = &tls;
 	KP_TRY(kp_client_open(&options, &app->client, why));
 	return objects_configure_all(app, why);
 }

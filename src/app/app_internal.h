@@ -62,6 +62,7 @@ struct kp_app {
 	int default_adapter; // of the command line; -1: none yet
 	int log_level;       // atomic
 	bool is_stopping;    // atomic; kp_app_stop has been called
+	bool has_tls;        // certificates were read
 	kp_err err;          // the first failure of kp_app_serve
 	struct kp_why why;
 };
@@ -71,6 +72,15 @@ kp_err app_find_adapter(struct kp_app *app, const char *object, int *ret_adapter
                         struct kp_why *why);
 // app_loops is how many loops the configuration asks for.
 int app_loops(const struct kp_app *app);
+
+// tls.c
+// app_tls_of_adapter and app_tls_of_client gather what the configuration says of TLS. False:
+// nothing.
+bool app_tls_of_adapter(struct kp_app *app, const struct kp_conf_node *adapter,
+                        struct kp_tls_options *ret);
+bool app_tls_of_client(struct kp_app *app, struct kp_tls_options *ret);
+// app_tls_reload reads certificates and keys again; see kp_server_reload_tls.
+kp_err app_tls_reload(struct kp_app *app, struct kp_why *why);
 
 // admin.c
 kp_err app_admin_open(struct kp_app *app, struct kp_why *why);

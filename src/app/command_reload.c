@@ -25,6 +25,8 @@ static void say(struct reload *reload, const char *how, const char *where, const
                 struct kp_str was, struct kp_str is)
 {
 	reload->changes++;
+	if (strcmp(name, "secretkey") == 0)
+		was = is = kp_str("***");
 	kp_buf_printf(&reload->text, "%s: %s<%s> from '%.*s' to '%.*s'\n", how, where, name,
 	              KP_STR_ARG(was), KP_STR_ARG(is));
 }
@@ -230,6 +232,19 @@ static void compare(struct reload *reload)
 		        (int)app_config_number(client, KEY_OF_CLIENT, "connect-timeout"));
 }
 
+// reload_tls reads the files that the configuration names, which change without it.
+static bool reload_tls(struct kp_app *app, struct kp_buf *text)
+{
+	struct kp_why why = {""};
+	kp_err err = app_tls_reload(app, &why);
+	if (err == KP_OK)
+		kp_buf_printf(text, "certificates and keys are read anew\n");
+	else
+		kp_buf_printf(text, "certificates and keys stay as they were: %s\n",
+		              why.text[0] ? why.text : kp_err_text(err));
+	return err == KP_OK;
+}
+
 // reload_file leaves in `text` what it did, a line each. What is refused changes nothing.
 static kp_err reload_file(struct kp_app *app, struct kp_buf *text)
 {
@@ -256,6 +271,8 @@ static kp_err reload_file(struct kp_app *app, struct kp_buf *text)
 		kp_buf_append_str(text, kp_buf_str(&reload.text));
 	}
 	kp_buf_fini(&reload.text);
+	if (app->has_tls)
+		reload.errors += !reload_tls(app, text);
 	return reload.errors ? KP_ERR_INVALID : KP_OK;
 }
 

@@ -53,6 +53,20 @@ static struct kp_function_policy *make_policies(const struct kp_conf_node *secti
 	return policies;
 }
 
+static const char *text(const struct kp_conf_node *section, struct kp_arena *arena,
+                        const char *name)
+{
+	struct kp_str value = app_config_get(section, KEY_OF_OBJECT, name);
+	return value.len > 0 ? kp_arena_str(arena, value).ptr : NULL;
+}
+
+static void take_keys(const struct kp_conf_node *section, struct kp_arena *arena,
+                      struct kp_proxy_options *options)
+{
+	options->access_key = text(section, arena, "accesskey");
+	options->secret_key = text(section, arena, "secretkey");
+}
+
 kp_err objects_configure(struct kp_app *app, struct kp_str object,
                          const struct kp_conf_node *section, struct kp_why *why)
 {
@@ -64,6 +78,8 @@ kp_err objects_configure(struct kp_app *app, struct kp_str object,
 	        .slow_start_ms = number(section, "slow-start"),
 	        .isolated_share_max = number_or_none(section, "isolated-share"),
 	};
+	if (arena)
+		take_keys(section, arena, &options);
 	if (arena)
 		options.policies = make_policies(section, arena, &options.policy_count);
 	kp_err err =

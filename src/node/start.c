@@ -93,8 +93,9 @@ static kp_err plan_adapter(struct starting *s, const struct kipp_Adapter *wished
 	KP_TRY(kp_endpoint_parse(wished->endpoint, &endpoint, s->why));
 	int port = endpoint.port ? endpoint.port : record_port(record, wished->name);
 	bool is_udp = endpoint.protocol == KP_PROTOCOL_UDP;
+	bool is_path = endpoint.host.len > 0 && *endpoint.host.ptr == '/';
 	// A kept port that somebody else took meanwhile is given up: callers learn the new one.
-	if (!endpoint.port && (!port || !can_bind(endpoint.host, port, is_udp))) {
+	if (!is_path && !endpoint.port && (!port || !can_bind(endpoint.host, port, is_udp))) {
 		port = pick_port(s, wished->name, endpoint.host, is_udp, PORT_MIN, PORT_COUNT);
 		if (!port)
 			return kp_why_set(s->why, KP_ERR_LIMIT, "no port is free in %d..%d",
