@@ -73,7 +73,7 @@ static const struct app_command commands[] = {
         {"kipp.limits", command_limits,
          "[[ADAPTER] LIMIT VALUE]: the limits of the adapters; or change one, of all adapters or "
          "of "
-         "the one with that number; 0: the default, -1: none"},
+         "the one with that number; VALUE is a number, none or default"},
         {"kipp.explain", command_explain, "OBJECT: why this server's calls go where they go"},
         {"tars.reloadlocator", command_reload_locator,
          "read where the registry is from the configuration file again"},

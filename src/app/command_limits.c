@@ -27,6 +27,17 @@ static int adapter_count(const struct kp_app *app)
 	return count;
 }
 
+static bool parse_value(struct kp_str word, int64_t *ret)
+{
+	if (kp_str_equal(word, kp_str("none")))
+		*ret = -1;
+	else if (kp_str_equal(word, kp_str("default")))
+		*ret = 0;
+	else
+		return kp_str_i64(word, -1, INT64_C(1) << 53, ret) == KP_OK;
+	return true;
+}
+
 static struct kp_str show(struct kp_call *call, const struct kp_app *app)
 {
 	struct kp_buf text = {0};
@@ -38,7 +49,7 @@ static struct kp_str show(struct kp_call *call, const struct kp_app *app)
 }
 
 static struct kp_str change(struct kp_call *call, struct kp_app *app, int first, int last,
-                            struct kp_str name, int64_t value)
+                            struct kp_str name, struct kp_str word, int64_t value)
 {
 	struct kp_why why = {""};
 	struct kp_buf text = {0};
@@ -47,8 +58,8 @@ static struct kp_str change(struct kp_call *call, struct kp_app *app, int first,
 			kp_buf_fini(&text);
 			return kp_call_format(call, "%s", why.text);
 		}
-		kp_buf_printf(&text, "adapter %d: %.*s is %lld now\n", i, KP_STR_ARG(name),
-		              (long long)value);
+		kp_buf_printf(&text, "adapter %d: %.*s is %.*s now\n", i, KP_STR_ARG(name),
+		              KP_STR_ARG(word));
 	}
 	return command_text(call, &text);
 }
@@ -65,13 +76,12 @@ struct kp_str command_limits(struct kp_call *call, struct kp_app *app, struct kp
 		                      KP_STR_ARG(words[0]));
 	if (count != 2 && count != 3)
 		return kp_str("write kipp.limits, or kipp.limits [ADAPTER] LIMIT VALUE");
-	if (kp_str_i64(words[count - 1], -1, INT64_C(1) << 53, &value) != KP_OK)
-		return kp_call_format(
-		        call, "'%.*s' is no limit: a number, 0 for the default, -1 for none",
-		        KP_STR_ARG(words[count - 1]));
+	if (!parse_value(words[count - 1], &value))
+		return kp_call_format(call, "'%.*s' is no limit: write a number, none or default",
+		                      KP_STR_ARG(words[count - 1]));
 	int first = adapter < 0 ? 0 : (int)adapter;
 	int last = adapter < 0 ? adapter_count(app) - 1 : (int)adapter;
-	return change(call, app, first, last, words[count - 2], value);
+	return change(call, app, first, last, words[count - 2], words[count - 1], value);
 }
 
 struct kp_str command_explain(struct kp_call *call, struct kp_app *app, struct kp_str rest)

@@ -125,9 +125,11 @@ static void limits_are_seen_and_set_while_running(void **state)
 	expect_notified(&caller, &child, "kipp.limits queuecap 7", "adapter 0: queuecap is 7 now");
 	expect_notified(&caller, &child, "kipp.limits", "  queue_max: 7  #");
 	expect_notified(&caller, &child, "kipp.limits 0 ban_s 60", "adapter 0: ban_s is 60 now");
-	expect_notified(&caller, &child, "kipp.limits 0 ban_s -1", "adapter 0: ban_s is -1 now");
+	expect_notified(&caller, &child, "kipp.limits 0 ban_s none",
+	                "adapter 0: ban_s is none now");
 	expect_notified(&caller, &child, "kipp.limits", "  ban_s: none  #");
-	expect_notified(&caller, &child, "kipp.limits ban_s 0", "adapter 0: ban_s is 0 now");
+	expect_notified(&caller, &child, "kipp.limits ban_s default",
+	                "adapter 0: ban_s is default now");
 	expect_notified(&caller, &child, "kipp.limits", "  ban_s: 30  #");
 	expect_notified(&caller, &child, "kipp.limits 1 ban_s 60", "there is no adapter '1'");
 	expect_notified(&caller, &child, "kipp.limits bans 60",
