@@ -321,7 +321,7 @@ static void what_a_handler_forgets_to_end_is_cancelled(void **state)
 static int64_t left_us(const struct fake *fake)
 {
 	const char *at = strchr(fake->status, 'd');
-	return at ? atoll(at + 1) : -1;
+	return at ? strtoll(at + 1, NULL, 10) : -1;
 }
 
 static void a_deadline_shrinks_at_every_hop(void **state)
