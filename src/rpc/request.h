@@ -82,7 +82,7 @@ struct kp_request {
 	bool is_bounded;     // by its handler's deadline, more than by its own
 	bool tells_deadline; // its handler has one
 	bool is_plain;       // it is two-way and says nothing beside its arguments
-	int8_t priority;     // told if it is not the default
+	uint8_t priority;    // told if it is not the default
 	uint64_t offset;     // in the connection's stream, once written
 	uint64_t heard;      // what the connection had received by then
 	struct client_conn *conn;

@@ -69,7 +69,7 @@ static void inherit(struct kp_request *request)
 {
 	const struct kp_call *call = request->call;
 	if (call->out.options.priority > 0)
-		request->priority = (int8_t)(call->out.options.priority - 1);
+		request->priority = (uint8_t)(call->out.options.priority - 1);
 	if (call->out.options.has_hash) {
 		request->key_kind = call->out.options.is_key ? KP_KEY_CONSISTENT : KP_KEY_MODULO;
 		request->key = call->out.hash;
