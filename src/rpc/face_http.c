@@ -316,22 +316,18 @@ static struct kp_str value_of(const struct kp_http_request *request, const char 
 	return header ? header->value : (struct kp_str){0};
 }
 
-// is_foreign tells whether a browser sends this for a page of another site, which must not act on
-// its user's behalf: browsers say where a page is from.
-static bool is_foreign(const struct kp_http_request *request)
+// is_from_page tells whether a browser sends this for some page. We serve no pages, so it is
+// another site's, perhaps under a name that only pretends to be this machine's; it must not act for
+// its reader. Browsers say themselves where a request is from; links may lead here.
+static bool is_from_page(const struct kp_http_request *request)
 {
 	struct kp_str site = value_of(request, "sec-fetch-site");
-	struct kp_str origin = value_of(request, "origin");
+	bool is_link =
+	        kp_http_name_equal(value_of(request, "sec-fetch-mode"), kp_str("navigate")) &&
+	        !kp_str_equal(request->method, kp_str("POST"));
 	if (site.len > 0)
-		return !kp_http_name_equal(site, kp_str("same-origin")) &&
-		       !kp_http_name_equal(site, kp_str("none"));
-	if (origin.len == 0)
-		return false;
-	size_t start = kp_str_find(origin, '/');
-	struct kp_str host = kp_str_sub(origin, start, origin.len);
-	if (kp_str_starts_with(host, kp_str("//")))
-		host = kp_str_sub(host, 2, host.len);
-	return !kp_http_name_equal(host, value_of(request, "host"));
+		return !kp_http_name_equal(site, kp_str("none")) && !is_link;
+	return kp_http_find(request, kp_str("origin")) != NULL;
 }
 
 static bool is_encoded(const struct kp_http_request *request)
@@ -355,9 +351,7 @@ static void serve_post(struct http_conn *http, const struct kp_http_request *req
                        struct kp_str object, struct kp_str function)
 {
 	struct target target = {http_find_servant(http, object), function};
-	if (is_foreign(request))
-		fail_plainly(http, 403, "a page of another site must not call");
-	else if (is_encoded(request))
+	if (is_encoded(request))
 		fail_plainly(http, 415, "bodies are taken without Content-Encoding");
 	else if (!target.servant)
 		fail_plainly(http, 404, "there is no such servant here; GET / lists them");
@@ -380,7 +374,9 @@ void http_serve(struct http_conn *http, const struct kp_http_request *request)
 	bool is_call = split_path(request->path, &object, &function);
 	const char *allow = is_call ? ALLOW_CALL : ALLOW_PAGE;
 	bool is_get = kp_str_equal(method, kp_str("GET")) || http->is_head;
-	if (kp_str_equal(method, kp_str("OPTIONS")))
+	if (is_from_page(request))
+		fail_plainly(http, 403, "pages in browsers are not served");
+	else if (kp_str_equal(method, kp_str("OPTIONS")))
 		answer_options(http, kp_str_equal(request->path, kp_str("*"))
 		                             ? "GET, HEAD, POST, OPTIONS"
 		                             : allow);

@@ -204,26 +204,29 @@ static void servants_are_found_by_their_last_part_if_one_has_it(void **state)
 	close_world(&world);
 }
 
-static void pages_of_other_sites_do_not_call(void **state)
+static void pages_in_browsers_do_not_call(void **state)
 {
 	static const struct {
 		const char *headers;
-		int status;
+		int get, post;
 	} rows[] = {
-	        {"Origin: http://x\r\n", 200},
-	        {"Origin: https://evil.example\r\n", 403},
-	        {"Origin: null\r\n", 403},
-	        {"Origin: http://evil.example\r\nSec-Fetch-Site: same-origin\r\n", 200},
-	        {"Sec-Fetch-Site: cross-site\r\n", 403},
-	        {"Sec-Fetch-Site: same-site\r\n", 403},
-	        {"Sec-Fetch-Site: none\r\n", 200},
+	        {"", 200, 200},
+	        {"Origin: http://x\r\n", 403, 403}, // a name that was made to lead here
+	        {"Origin: https://evil.example\r\n", 403, 403},
+	        {"Origin: null\r\n", 403, 403},
+	        {"Sec-Fetch-Site: same-origin\r\n", 403, 403},
+	        {"Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: cors\r\n", 403, 403},
+	        {"Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n", 200, 403},
+	        {"Sec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\n", 200, 200},
 	};
 	struct world world = open_world(1);
 	struct reply reply;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		post(&world, "ping", rows[i].headers, "{}", &reply);
-		assert_int_equal(reply.status, rows[i].status);
+		assert_int_equal(reply.status, rows[i].post);
 		assert_null(header(&reply, "Access-Control-Allow-Origin"));
+		ask(&world, &reply, "GET /EchoObj" HEAD "%s\r\n", rows[i].headers);
+		assert_int_equal(reply.status, rows[i].get);
 	}
 	close_world(&world);
 }
@@ -240,7 +243,7 @@ int main(void)
 	        cmocka_unit_test(a_server_describes_itself),
 	        cmocka_unit_test(health_and_counters_can_be_asked_for),
 	        cmocka_unit_test(servants_are_found_by_their_last_part_if_one_has_it),
-	        cmocka_unit_test(pages_of_other_sites_do_not_call),
+	        cmocka_unit_test(pages_in_browsers_do_not_call),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
