@@ -15,6 +15,11 @@ enum {
 	DISPATCH_POOL,
 };
 
+enum {
+	HTTP_ON,
+	HTTP_OFF,
+};
+
 static int dispatch_of(const struct kp_conf_node *adapter)
 {
 	return app_config_word(adapter, KEY_OF_ADAPTER, "dispatch");
@@ -72,6 +77,7 @@ static kp_err listen_as_configured(struct kp_app *app, const struct kp_conf_node
 	        .allow = text_of(app, adapter, "allow"),
 	        .deny = text_of(app, adapter, "deny"),
 	        .queue_timeout_ms = (int)app_config_number(adapter, KEY_OF_ADAPTER, "queuetimeout"),
+	        .no_http = app_config_word(adapter, KEY_OF_ADAPTER, "http") == HTTP_OFF,
 	};
 	options.access_key = text_of(app, adapter, "accesskey");
 	options.secret_key = text_of(app, adapter, "secretkey");

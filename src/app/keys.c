@@ -224,6 +224,8 @@ static const struct key rows[] = {
                "requests in progress or waiting; one more is refused; 0: the default"),
         NUMBER(ADAPTER, AT_START, "queuetimeout", 0, INT32_MAX, "10000",
                "how long a request may wait for a thread of dispatch=pool, in ms; 0: the default"),
+        WORD(ADAPTER, AT_START, "http", "on off", "on",
+             "whether the port speaks HTTP/1.1 too; see docs/http.md"),
         TEXT(ADAPTER, AT_START, "allow", NULL,
              "who may connect, as 10.0.0.0/8, separated by commas or blanks; empty: everybody"),
         TEXT(ADAPTER, AT_START, "deny", NULL, "who may not; it beats allow"),
