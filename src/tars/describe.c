@@ -35,15 +35,27 @@ const char *kp_enum_name(const struct kp_enum_type *enumeration, int32_t value)
 	return NULL;
 }
 
-const struct kp_field *kp_field_after(const struct kp_struct_type *structure, int tag)
+void kp_field_walk_start(struct kp_field_walk *walk, const struct kp_struct_type *structure)
 {
-	const struct kp_field *best = NULL;
-	for (size_t i = 0; i < structure->field_count; i++) {
-		const struct kp_field *field = &structure->fields[i];
-		if (field->tag > tag && (!best || field->tag < best->tag))
-			best = field;
+	walk->fields = structure->fields;
+	memset(walk->left, 0, sizeof(walk->left));
+	for (size_t i = 0; i < structure->field_count && i <= UINT8_MAX; i++) {
+		uint8_t tag = structure->fields[i].tag;
+		walk->left[tag / 64] |= 1ull << tag % 64;
+		walk->index[tag] = (uint8_t)i;
 	}
-	return best;
+}
+
+const struct kp_field *kp_field_next(struct kp_field_walk *walk)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		if (walk->left[i] == 0)
+			continue;
+		unsigned tag = 64 * i + (unsigned)__builtin_ctzll(walk->left[i]);
+		walk->left[i] &= walk->left[i] - 1;
+		return &walk->fields[walk->index[tag]];
+	}
+	return NULL;
 }
 
 static kp_err add_struct(struct kp_type_table *table, const struct kp_struct_type *structure)

@@ -35,9 +35,19 @@ const struct kp_enum_value *kp_enum_find(const struct kp_enum_type *enumeration,
 // kp_enum_name returns the name of a value, or NULL.
 const char *kp_enum_name(const struct kp_enum_type *enumeration, int32_t value);
 
-// kp_field_after returns the field with the smallest tag over `tag` (-1: the first), or NULL: the
-// order in which fields travel.
-const struct kp_field *kp_field_after(const struct kp_struct_type *structure, int tag);
+// kp_field_walk goes through the fields of a struct in the order in which they travel, ascending by
+// tag, however they stand in the table. A step costs the same whatever the number of fields: a few
+// bytes of a message may ask for many walks.
+struct kp_field_walk {
+	const struct kp_field *fields;
+	uint64_t left[4];   // tags that are to come
+	uint8_t index[256]; // of the field with a tag, where there is one
+};
+
+// kp_field_walk_start goes to the first field, kp_field_next returns one after the other, and NULL
+// behind the last. Of two fields with one tag it sees the later one.
+void kp_field_walk_start(struct kp_field_walk *walk, const struct kp_struct_type *structure);
+const struct kp_field *kp_field_next(struct kp_field_walk *walk);
 
 // kp_type_print appends a type as a .tars file writes it: map<string, vector<Book::Item>>.
 void kp_type_print(const struct kp_type *type, struct kp_buf *out);

@@ -120,14 +120,28 @@ static void describe_finds_functions_fields_and_values(void **state)
 	assert_null(kp_enum_find(&sample_state, kp_str("sent")));
 	assert_null(kp_enum_name(&sample_state, 9));
 
-	int tag = -1;
+	struct kp_field_walk walk;
+	kp_field_walk_start(&walk, &sample_item);
 	static const char *const order[] = {"name", "price", "count", "state"};
-	for (size_t i = 0; i < 4; i++) {
-		const struct kp_field *field = kp_field_after(&sample_item, tag);
-		assert_string_equal(field->name, order[i]);
-		tag = field->tag;
-	}
-	assert_null(kp_field_after(&sample_item, tag));
+	for (size_t i = 0; i < 4; i++)
+		assert_string_equal(kp_field_next(&walk)->name, order[i]);
+	assert_null(kp_field_next(&walk));
+}
+
+static void all_256_fields_are_walked_by_their_tags(void **state)
+{
+	static struct kp_field fields[256];
+	for (unsigned i = 0; i < 256; i++)
+		fields[i] = (struct kp_field){.tag = (uint8_t)(i * 77 + 5)};
+	struct kp_struct_type structure = {"A::Many", fields, 256, 0};
+	struct kp_field_walk walk;
+	kp_field_walk_start(&walk, &structure);
+	for (unsigned tag = 0; tag < 256; tag++)
+		assert_int_equal(kp_field_next(&walk)->tag, tag);
+	assert_null(kp_field_next(&walk));
+	structure.field_count = 0;
+	kp_field_walk_start(&walk, &structure);
+	assert_null(kp_field_next(&walk));
 }
 
 static void signature_reads_like_the_source(void **state)
@@ -405,6 +419,7 @@ int main(void)
 	        cmocka_unit_test(value_prints_every_kind),
 	        cmocka_unit_test(value_equals_itself_and_nothing_else),
 	        cmocka_unit_test(describe_finds_functions_fields_and_values),
+	        cmocka_unit_test(all_256_fields_are_walked_by_their_tags),
 	        cmocka_unit_test(signature_reads_like_the_source),
 	        cmocka_unit_test(interface_prints_as_its_source),
 	        cmocka_unit_test(interface_travels_whole),

@@ -315,8 +315,9 @@ static kp_err encode_struct(const struct encoder *encoder, const struct kp_path 
 		return fail_kind(encoder, path, "an object", json);
 	KP_TRY(check_fields(encoder, path, structure, json));
 	kp_struct_begin(encoder->out, tag);
-	const struct kp_field *field = kp_field_after(structure, -1);
-	for (; field; field = kp_field_after(structure, field->tag)) {
+	struct kp_field_walk walk;
+	kp_field_walk_start(&walk, structure);
+	for (const struct kp_field *field; (field = kp_field_next(&walk));) {
 		struct kp_path part = {.up = path, .name = kp_str(field->name)};
 		const struct kp_json *member = kp_json_find(json, part.name);
 		if (member && member->kind != KP_JSON_NULL)

@@ -304,8 +304,10 @@ static bool print_struct(struct printer *printer, const struct kp_path *path,
 	if (!kp_struct_enter(&printer->in, tag, need))
 		return false;
 	kp_json_object_begin(&printer->writer);
-	const struct kp_field *field = kp_field_after(structure, -1);
-	for (; field && printer->in.err == KP_OK; field = kp_field_after(structure, field->tag)) {
+	struct kp_field_walk walk;
+	kp_field_walk_start(&walk, structure);
+	const struct kp_field *field;
+	while (printer->in.err == KP_OK && (field = kp_field_next(&walk))) {
 		struct kp_path part = {.up = path, .name = kp_str(field->name)};
 		kp_json_key(&printer->writer, part.name);
 		if (!print_value(printer, &part, field->type, field->tag,
