@@ -19,6 +19,7 @@ struct kp_server;
 	X(connections_max, 10240, "open connections")                                              \
 	X(queue_max, 10240, "requests in progress; more are refused with -9")                      \
 	X(delay_target_ms, 20, "while requests wait longer, some are refused with -9")             \
+	X(held_ms, 200, "a handler that holds its loop longer is named in the log")                \
 	X(is_shadow, -1, "1: count what the delay would refuse, and serve it")                     \
 	X(source_connections_max, 8000, "open connections of one source")                          \
 	X(source_connects_per_s, 2000, "new connections of one source in a second")                \
@@ -61,6 +62,7 @@ enum kp_event_kind {
 	KP_EVENT_BAN,     // a source is banned
 	KP_EVENT_SUSPEND, // an adapter stops accepting
 	KP_EVENT_RESUME,  // it accepts again
+	KP_EVENT_HELD,    // a handler holds its loop
 };
 
 struct kp_server_event {
@@ -71,7 +73,7 @@ struct kp_server_event {
 };
 
 // kp_server_next_event takes the oldest event that nobody has taken yet; false: there is none. The
-// last 64 are kept. From any thread.
+// last 64 are kept. Held loops are found by asking, so ask often, as an app does. From any thread.
 KP_API bool kp_server_next_event(struct kp_server *server, struct kp_server_event *ret);
 
 // kp_server_is_suspended tells whether an adapter has stopped accepting because of an attack; it

@@ -51,8 +51,9 @@ static void tell_event(struct teller *teller, const struct kp_server_event *even
 	if (teller->is_agent_old || !teller->app->node)
 		return;
 	fill_info(teller->app, name_of(teller->app, event->adapter), &info);
-	kp_err err = tars_ServerF_reportEvent(teller->app->node, teller->call, &info, kp_str("ban"),
-	                                      1, kp_str(event->text), &ret);
+	struct kp_str what = kp_str(event->kind == KP_EVENT_BAN ? "ban" : "held");
+	kp_err err = tars_ServerF_reportEvent(teller->app->node, teller->call, &info, what, 1,
+	                                      kp_str(event->text), &ret);
 	teller->is_agent_old = err == KP_ERR_NOFUNC;
 	kp_call_reset(teller->call);
 }
@@ -85,14 +86,15 @@ static void take_events(struct teller *teller)
 	struct kp_server_event event;
 	while (kp_server_next_event(app->server, &event)) {
 		bool is_ban = event.kind == KP_EVENT_BAN;
-		if (!is_ban || may_log(teller, kp_clock_ns()))
+		bool is_state = event.kind == KP_EVENT_SUSPEND || event.kind == KP_EVENT_RESUME;
+		if (is_state || may_log(teller, kp_clock_ns()))
 			kp_app_log(app, event.kind == KP_EVENT_RESUME ? KP_LOG_INFO : KP_LOG_WARN,
 			           "%s%s%s", is_ban ? "" : name_of(app, event.adapter),
 			           is_ban ? "" : ": ", event.text);
-		if (is_ban)
-			tell_event(teller, &event);
-		else
+		if (is_state)
 			set_state(app, &event);
+		else
+			tell_event(teller, &event);
 	}
 }
 

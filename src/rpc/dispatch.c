@@ -113,6 +113,21 @@ void server_free_calls(struct server_loop *loop)
 	}
 }
 
+// note_running says what a loop is busy with, for those who look from outside; note_idle that it is
+// not any more.
+static inline void note_running(struct server_loop *loop, struct kp_call *call)
+{
+	__atomic_store_n(&loop->at_adapter, call->in.adapter, __ATOMIC_RELAXED);
+	__atomic_store_n(&loop->at_servant, call->in.servant, __ATOMIC_RELAXED);
+	__atomic_store_n(&loop->at_function, call->in.function, __ATOMIC_RELAXED);
+	__atomic_store_n(&loop->running, call, __ATOMIC_RELEASE);
+}
+
+static inline void note_idle(struct server_loop *loop)
+{
+	__atomic_store_n(&loop->running, NULL, __ATOMIC_RELAXED);
+}
+
 // --- the end of a call
 
 // count_in makes a call known that will not end before others begin; count_out takes that back. A
@@ -149,7 +164,7 @@ static void release(struct kp_call *call)
 		kp_limiter_finished(&call->in.adapter->limiter, call->in.service_ns);
 	if (KP_UNLIKELY(call->in.is_counted))
 		count_out(call);
-	loop->running = NULL;
+	note_idle(loop);
 	give_call(loop, call);
 }
 
@@ -223,7 +238,7 @@ static void park(struct kp_call *call)
 {
 	if (!call->in.is_counted)
 		count_in(call);
-	call->in.loop->running = NULL;
+	note_idle(call->in.loop);
 	call->in.loop->away++;
 	server_call_park(call);
 }
@@ -333,7 +348,7 @@ void server_on_wait(struct server_loop *loop)
 {
 	if (loop->running)
 		count_in(loop->running);
-	loop->running = NULL;
+	note_idle(loop);
 }
 
 // start runs a call: at once and as far as it goes on a fiber, or on a thread of its adapter's
@@ -348,7 +363,7 @@ static inline void start(struct kp_call *call)
 		server_pool_push(pool, call);
 		return;
 	}
-	loop->running = call;
+	note_running(loop, call);
 	if (KP_LIKELY(loop->io.batch.is_on_fiber)) {
 		run(call);
 	} else if (kp_loop_enter(loop->loop, run, call) == KP_OK) {
@@ -502,7 +517,7 @@ static inline bool is_usual(const struct kp_call *call)
 // run_quick runs a handler inside its connection's batch, at whose end the answers are written.
 static inline void run_quick(struct kp_call *call, struct server_loop *loop, struct kp_conn *conn)
 {
-	loop->running = call;
+	note_running(loop, call);
 	run_function(call);
 	if (KP_UNLIKELY(!is_usual(call)) ||
 	    KP_UNLIKELY(!kp_quick_response_end(call->in.answer, &call->in.mark))) {
@@ -515,7 +530,7 @@ static inline void run_quick(struct kp_call *call, struct server_loop *loop, str
 	if (KP_UNLIKELY(kp_conn_unsent(conn) > conn->backlog_size_max))
 		kp_conn_flush_soon(conn);
 	kp_block_unref(call->in.block);
-	loop->running = NULL;
+	note_idle(loop);
 	keep_call(loop, call);
 }
 

@@ -33,6 +33,7 @@ kp_err kp_server_open(const struct kp_server_options *options, struct kp_server 
 	if (!server)
 		return kp_why_set(why, KP_ERR_NOMEM, "out of memory");
 	server->loop_count = threads;
+	pthread_mutex_init(&server->watch_lock, NULL);
 	if (options->application)
 		server->application = kp_strdup(options->application);
 	if (options->server)
@@ -492,5 +493,6 @@ void kp_server_close(struct kp_server *server)
 	kp_vec_fini(&server->adapters);
 	kp_free(server->application);
 	kp_free(server->name);
+	pthread_mutex_destroy(&server->watch_lock);
 	kp_free(server);
 }

@@ -21,6 +21,8 @@ enum {
 	SERVER_LOOPS_MAX = 256
 };
 
+struct kp_server_event;
+
 struct servant {
 	struct kp_str name; // owned; "App.Server.Obj"
 	const struct kp_interface *interface;
@@ -91,6 +93,13 @@ struct adapter_loop {
 	struct known_request known[1 << KNOWN_REQUESTS_BITS]; // by a hash of their names
 };
 
+// held_watch is what somebody saw who looked at a loop.
+struct held_watch {
+	uint64_t progress;
+	int64_t since_ns; // it has been the same call; 0: none
+	bool is_told;
+};
+
 struct server_loop {
 	struct kp_server *server;
 	int index;
@@ -106,13 +115,17 @@ struct server_loop {
 	int conn_count;          // atomic; read by the loop that accepts
 	int calls;               // in progress
 	int away;                // of them: with a pool, or deferred
-	struct kp_call *running; // its handler has neither ended nor waited yet
-	int until_check;         // requests before the clock is read again
-	int stride;              // requests between two readings
-	int64_t checked_ns;      // the last one
-	int64_t delay_ns;        // how long the batch at hand had been running by then
-	uint64_t recent_calls;   // atomic; in a second, averaged
-	uint64_t calls_seen;     // by the last sweep
+	struct kp_call *running; // its handler has neither ended nor waited yet; atomic, as these:
+	const struct adapter_loop *at_adapter; // where the last one was asked
+	const struct servant *at_servant;      // whom
+	const struct kp_function *at_function; // for what
+	struct held_watch watch;               // of the server's watch_lock
+	int until_check;                       // requests before the clock is read again
+	int stride;                            // requests between two readings
+	int64_t checked_ns;                    // the last one
+	int64_t delay_ns;      // how long the batch at hand had been running by then
+	uint64_t recent_calls; // atomic; in a second, averaged
+	uint64_t calls_seen;   // by the last sweep
 	struct kp_timer sweep;
 	struct kp_task drain;
 	bool is_draining;
@@ -144,6 +157,7 @@ struct server_conn {
 };
 
 struct kp_server {
+	pthread_mutex_t watch_lock;
 	char *application; // owned or NULL
 	char *name;        // owned or NULL
 	int loop_count;
@@ -215,6 +229,10 @@ bool server_admit(struct kp_call *call);
 // server_check_clock looks how late it has become; server_on_wake does so for free.
 void server_check_clock(struct server_loop *loop);
 void server_on_wake(struct server_loop *loop);
+
+// held.c
+// server_next_held finds a handler that holds its loop and of which nobody was told.
+bool server_next_held(struct kp_server *server, struct kp_server_event *ret);
 
 // answer.c
 // server_finish gives the answer its form and sends it off.

@@ -1,6 +1,7 @@
 // server_test.c - limits, floods, and the end of a server.
 #include "rpc/fixture.h"
 
+#include "os/thread.h"
 #include "tars/frame.h"
 
 #include <sys/resource.h>
@@ -451,9 +452,38 @@ static void connections_handed_over_at_the_end_are_closed(void **state)
 	}
 }
 
+static int32_t block(struct kp_call *call, int32_t what)
+{
+	kp_thread_sleep_until(kp_clock_ns() + what * KP_NS_PER_MS);
+	return 0;
+}
+
+static void on_blocked(void *arg, kp_err err, const struct RpcTest_Echo_hook_result *result)
+{
+	assert_int_equal(err, KP_OK);
+}
+
+static void a_handler_that_holds_its_loop_is_named(void **state)
+{
+	hook = block;
+	struct kp_adapter_options options = plain;
+	options.limits.held_ms = 1;
+	struct world world = open_world_with(1, &options);
+	assert_int_equal(RpcTest_Echo_hook_async(world.echo, 1000, on_blocked, NULL), KP_OK);
+	assert_int_equal(kp_client_drive(world.client, 1), KP_ERR_TIMEOUT);
+	struct kp_server_event event;
+	wait_for(kp_server_next_event(world.server, &event));
+	assert_int_equal(event.kind, KP_EVENT_HELD);
+	assert_non_null(strstr(event.text, "Test.EchoServer.EchoObj/hook has held loop 0 for "));
+	assert_false(kp_server_next_event(world.server, &event)); // once is enough
+	assert_int_equal(kp_client_drive(world.client, 60000), KP_OK);
+	close_world(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(a_handler_that_holds_its_loop_is_named),
 	        cmocka_unit_test(running_out_of_descriptors_only_makes_newcomers_wait),
 	        cmocka_unit_test(a_frame_may_be_as_large_as_the_limit_and_no_larger),
 	        cmocka_unit_test(many_tiny_frames_are_all_served),

@@ -443,7 +443,7 @@ bool kp_server_next_event(struct kp_server *server, struct kp_server_event *ret)
 		has_event = kp_sources_next_event(&sources->core, ret);
 		unlock(sources);
 	}
-	return has_event;
+	return has_event || server_next_held(server, ret);
 }
 
 bool kp_server_is_suspended(const struct kp_server *server, int adapter)
