@@ -3,6 +3,7 @@
 #include "soak.h"
 
 #include "base/mem.h"
+#include "os/proc.h"
 
 #include <stdio.h>
 
@@ -52,12 +53,18 @@ static int64_t on_notes(struct kp_call *call)
 	return __atomic_load_n(&note_count, __ATOMIC_RELAXED);
 }
 
+static int64_t on_pid(struct kp_call *call)
+{
+	return kp_proc_self();
+}
+
 static const struct Soak_Work_ops ops = {
         .digest = on_digest,
         .note = on_note,
         .refuse = on_refuse,
         .fail = on_fail,
         .notes = on_notes,
+        .pid = on_pid,
 };
 
 int main(int argc, char **argv)
