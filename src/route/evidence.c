@@ -16,35 +16,10 @@ enum {
 static const uint64_t weight_change = 1;
 static const uint64_t isolation_change = UINT64_C(1) << 32;
 
-// The table of design section 4.
-static const struct {
-	const char *name;
-	bool shows_life; // an answer came, whatever it said
-	enum {
-		NEVER,
-		IF_SAFE,
-		ALWAYS
-	} retry;
-} traits[] = {
-        [KP_OUTCOME_GOOD] = {"good", true, NEVER},
-        [KP_OUTCOME_ANSWER] = {"error answered", true, NEVER},
-        [KP_OUTCOME_CALLER] = {"caller's fault", true, NEVER},
-        [KP_OUTCOME_OVERLOAD] = {"overload", true, ALWAYS},
-        [KP_OUTCOME_BROKEN] = {"broken", false, IF_SAFE},
-        [KP_OUTCOME_LATE] = {"late", false, IF_SAFE},
-        [KP_OUTCOME_GONE] = {"caller gone", false, NEVER},
-};
-
-bool kp_outcome_may_retry(enum kp_outcome outcome, bool is_sent, bool is_idempotent)
+// shows_life: an answer came, whatever it said.
+static bool shows_life(enum kp_outcome outcome)
 {
-	if (traits[outcome].retry == IF_SAFE)
-		return !is_sent || is_idempotent;
-	return traits[outcome].retry == ALWAYS;
-}
-
-const char *kp_outcome_name(enum kp_outcome outcome)
-{
-	return traits[outcome].name;
+	return outcome <= KP_OUTCOME_OVERLOAD;
 }
 
 static void tell(struct kp_evidence *evidence, uint64_t change)
@@ -145,7 +120,7 @@ void kp_evidence_weigh(struct kp_evidence *evidence, enum kp_outcome outcome, in
 	if (outcome == KP_OUTCOME_GONE)
 		return;
 	bool is_troubled = true;
-	if (traits[outcome].shows_life) {
+	if (shows_life(outcome)) {
 		heal(evidence, now_ns);
 		is_troubled = count_refusal(evidence, outcome == KP_OUTCOME_OVERLOAD, now_ns);
 	} else {

@@ -23,13 +23,6 @@ enum kp_outcome {
 	KP_OUTCOME_GONE,     // cancelled, or its deadline passed before anything was sent
 };
 
-// kp_outcome_may_retry tells whether the call may be tried at another endpoint. Overload asks for a
-// budget besides. `is_sent`: the server may have seen it.
-bool kp_outcome_may_retry(enum kp_outcome outcome, bool is_sent, bool is_idempotent);
-
-// kp_outcome_name returns a word for people.
-const char *kp_outcome_name(enum kp_outcome outcome);
-
 // kp_evidence_pool is what all endpoints of a process share: a count that moves when something
 // changed that choices depend on, isolations in its upper half and weights in its lower.
 struct kp_evidence_pool {

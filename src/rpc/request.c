@@ -1,9 +1,12 @@
 // request.c - the life of an outgoing call: its memory, its answer, its end.
 #include "rpc/client_internal.h"
 
+#include "os/clock.h"
+
 enum {
 	FREE_REQUESTS_MAX = 1024,
 	BODY_KEPT_MAX = 64 << 10,
+	HELD_NS = 250 * KP_NS_PER_MS,
 };
 
 // --- memory
@@ -274,11 +277,13 @@ void request_answered(struct client_loop *loop, struct client_conn *conn,
 // --- no answer
 
 // blame tells the endpoint's health that a request got no answer there. A handler that had next to
-// no time left for it is no witness of silence.
+// no time left for it is no witness of silence; nor is a loop that was held meanwhile, by a handler
+// or with its whole process: what it waited for may have come long ago.
 static void blame(struct kp_request *request)
 {
 	struct client_conn *conn = request->conn;
-	if (conn && conn->peer && request->is_written)
+	bool was_held = kp_loop_now(request->loop->loop) - request->deadline_ns > HELD_NS;
+	if (conn && conn->peer && request->is_written && !was_held)
 		peer_on_silence(conn, request->picked_ns,
 		                !request->is_bounded && conn->conn.received == request->heard);
 	route_end(request, request->is_written ? KP_OUTCOME_LATE : KP_OUTCOME_GONE);

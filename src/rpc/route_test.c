@@ -117,6 +117,58 @@ static void isolation_that_closes_a_connection_and_loses_the_innocent_calls_in_f
 	close_world(&world);
 }
 
+static void on_added(void *arg, kp_err err, const struct RpcTest_Echo_add_result *result)
+{
+	struct answers *answers = arg;
+	answers->all++;
+	answers->right += err == KP_OK;
+}
+
+// Whoever was asleep, or held by a handler, cannot say that the others were silent: the first
+// call's time-out is looked at before the answers that have come since, and so are the others'
+// then.
+static void a_loop_that_was_held_is_no_witness(void **state)
+{
+	struct world world;
+	struct answers answers = {0}, waits = {0};
+	int counts[SHOPS_MAX];
+	open_world(&world, 2);
+	assert_int_equal(count_calls(&world, world.echo, 4, counts), 0);
+	static const struct kp_function_policy hasty[] = {
+	        {.function = "add", .timeout_ms = 100},
+	        {.function = "sleepThenSay", .timeout_ms = 10}};
+	const struct kp_proxy_options options = {.policies = hasty, .policy_count = 2};
+	struct kp_proxy *proxy = (struct kp_proxy *)world.echo;
+	assert_int_equal(kp_proxy_configure(proxy, &options), KP_OK);
+	set_mood(&world, 0, SLOW);
+	set_mood(&world, 1, SLOW);
+	assert_int_equal(
+	        RpcTest_Echo_sleepThenSay_async(world.echo, 0, kp_str("x"), on_said, &waits),
+	        KP_OK);
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(RpcTest_Echo_add_async(world.echo, 0, 0, on_added, &answers),
+		                 KP_OK);
+	(void)kp_client_drive(world.client, 1); // they are on their way
+	usleep(1400000);
+	assert_int_equal(kp_client_drive(world.client, 60000), KP_OK);
+	assert_int_equal(answers.all + waits.all, 7);
+	assert_int_equal(kp_proxy_configure(proxy, &(struct kp_proxy_options){0}), KP_OK);
+	assert_int_equal(count_calls(&world, world.echo, 4, counts), 0);
+	assert_int_equal(counts[0],
+	                 2); // nobody was left out meanwhile, and no connection let go of
+	for (int i = 0; i < 2; i++) {
+		struct kp_adapter_stats stats;
+		kp_server_stats(world.shops[i].server, 0, &stats);
+		assert_int_equal(stats.connections_accepted, 1);
+	}
+	assert_true(is_explained(&world, world.object, "health 2"));
+	assert_false(is_explained(&world, world.object, "kept by health"));
+	set_mood(&world, 0, GOOD);
+	set_mood(&world, 1, GOOD);
+	end_waits(&world);
+	close_world(&world);
+}
+
 // --- the busy
 
 static void a_server_that_answers_minus_nine_keeps_being_called_with_lower_weight(void **state)
@@ -240,6 +292,7 @@ int main(void)
 	                isolation_that_closes_a_connection_and_loses_the_innocent_calls_in_flight),
 	        cmocka_unit_test(
 	                a_server_that_answers_minus_nine_keeps_being_called_with_lower_weight),
+	        cmocka_unit_test(a_loop_that_was_held_is_no_witness),
 	        cmocka_unit_test(connection_refused_that_waits_out_the_whole_connect_timeout),
 	        cmocka_unit_test(a_dead_server_of_ten_fails_nobody),
 	        cmocka_unit_test(evidence_is_pooled_over_all_loops),
