@@ -190,7 +190,7 @@ static bool is_cpp_taken(const struct idl_decl *decl, const struct idl_function 
 	struct kp_str class_name = decl->name.text, name = function->cpp_name;
 	if (kp_str_starts_with(name, class_name)) {
 		struct kp_str rest = kp_str_sub(name, class_name.len, name.len);
-		if (rest.len == 0 || kp_str_starts_with(rest, kp_str("Proxy")))
+		if (rest.len == 0 || kp_str_equal(rest, kp_str("Proxy")))
 			return true;
 	}
 	for (const struct idl_function *other = decl->functions; other != function;

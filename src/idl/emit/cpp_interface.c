@@ -271,15 +271,15 @@ static void emit_throwing(struct idl_emitter *e, const struct idl_function *func
 static void emit_async(struct idl_emitter *e, const struct idl_function *function)
 {
 	struct kp_str answer = answer_type(e, function), name = function->cpp_name;
-	kp_buf_append_str(e->out, kp_str("\n\ttemplate <class F>\n"));
+	kp_buf_append_str(e->out, kp_str("\n\ttemplate <class KippF>\n"));
 	struct idl_signature signature =
 	        idl_signature_begin(e, "\tkp_err %.*s_async", KP_STR_ARG(name));
 	add_ins(e, &signature, function);
-	idl_signature_add(e, &signature, "F &&on_answer");
+	idl_signature_add(e, &signature, "KippF &&on_answer");
 	idl_signature_end(&signature, " const");
 	emit_open(e, function, "nullptr");
 	kp_buf_printf(e->out,
-	              "\t\treturn request.async<%.*s>(std::forward<F>(on_answer));\n\t}\n\n",
+	              "\t\treturn request.async<%.*s>(std::forward<KippF>(on_answer));\n\t}\n\n",
 	              KP_STR_ARG(answer));
 	signature = idl_signature_begin(e, "\tkp_err %.*s_oneway", KP_STR_ARG(name));
 	add_ins(e, &signature, function);
@@ -296,18 +296,19 @@ static void emit_await(struct idl_emitter *e, const struct idl_function *functio
 	        idl_signature_begin(e, "\tauto %.*s_await", KP_STR_ARG(name));
 	add_ins(e, &signature, function);
 	idl_signature_end(&signature, " const");
-	kp_buf_append_str(e->out, kp_str("\t{\n\t\tauto start = [kipp_self = *this"));
+	kp_buf_append_str(e->out, kp_str("\t{\n\t\tauto kipp_start = [kipp_self = *this"));
 	append_in_names(e, function);
 	kp_buf_printf(e->out, "](auto on_answer) {\n\t\t\treturn kipp_self.%.*s_async(",
 	              KP_STR_ARG(name));
 	for (const struct idl_param *param = function->params; param; param = param->next)
 		if (!param->is_out)
 			kp_buf_printf(e->out, "%.*s, ", KP_STR_ARG(param->c_name));
-	kp_buf_printf(e->out,
-	              "on_answer);\n\t\t};\n"
-	              "\t\treturn kipp::awaitable<%.*s, decltype(start)>(std::move(start));\n"
-	              "\t}\n#endif\n",
-	              KP_STR_ARG(answer_type(e, function)));
+	kp_buf_printf(
+	        e->out,
+	        "on_answer);\n\t\t};\n"
+	        "\t\treturn kipp::awaitable<%.*s, decltype(kipp_start)>(std::move(kipp_start));\n"
+	        "\t}\n#endif\n",
+	        KP_STR_ARG(answer_type(e, function)));
 }
 
 static void emit_proxy(const struct one_interface *one)

@@ -97,9 +97,10 @@ static void built_tables_are_the_generated_ones(void **state)
 	struct kp_arena *arena = kp_arena_new(0);
 	struct kp_idl_description description;
 	assert_int_equal(kp_idl_describe(idl, arena, &description), KP_OK);
-	assert_int_equal(description.interface_count, 2);
+	assert_int_equal(description.interface_count, 3);
 	same_interface(&All_Nobody_interface, &description.interfaces[0]);
 	same_interface(&All_Service_interface, &description.interfaces[1]);
+	same_interface(&All_Twins_interface, &description.interfaces[2]);
 	assert_int_equal(description.struct_count, sizeof(structs) / sizeof(structs[0]));
 	for (size_t i = 0; i < description.struct_count; i++) {
 		struct kp_type a = {.kind = KP_KIND_STRUCT, .structure = structs[i]};
