@@ -111,10 +111,27 @@ void http_answer_end(struct http_conn *http, struct kp_bytes body)
 		end(http);
 }
 
+// fault_of says what a request that was refused tells of its peer, for the limits of sources.
+static enum kp_close_reason fault_of(int status)
+{
+	switch (status) {
+	case 408:
+		return KP_CLOSE_SILENT;
+	case 413:
+		return KP_CLOSE_OVERSIZED;
+	case 417:
+	case 504:
+		return KP_CLOSE_BY_US;
+	default:
+		return KP_CLOSE_BAD_FRAME;
+	}
+}
+
 // refuse answers a request that cannot be read on, so that nothing after it can be either.
 static void refuse(struct http_conn *http, int status, const char *why)
 {
 	http->keeps_alive = false;
+	http->fault = fault_of(status);
 	http_fail(http, &(struct http_problem){.status = status, .detail = kp_str(why)});
 }
 
@@ -308,7 +325,7 @@ static void on_close(struct kp_conn *base, enum kp_close_reason reason)
 	kp_buf_fini(&http->in);
 	kp_buf_fini(&http->ahead);
 	http->state = HTTP_ENDING;
-	ops->on_close(base, reason);
+	ops->on_close(base, http->fault == KP_CLOSE_BY_US ? reason : http->fault);
 }
 
 static void on_read(struct kp_conn *base, size_t size)

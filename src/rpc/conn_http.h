@@ -26,8 +26,9 @@ struct http_conn {
 	uint64_t body_seen; // bytes of the body when the timer last looked
 	int minor;          // of the request's version
 	bool keeps_alive;
-	bool is_head;   // the answer's body is not wanted
-	bool is_taking; // requests are being taken from what was read
+	bool is_head;               // the answer's body is not wanted
+	enum kp_close_reason fault; // the peer's, for which it ends; BY_US: none
+	bool is_taking;             // requests are being taken from what was read
 	struct kp_timer timer;
 	struct kp_deferred go_on;
 };

@@ -368,6 +368,12 @@ static void answer_options(struct http_conn *http, const char *allow)
 	http_answer_end(http, (struct kp_bytes){0});
 }
 
+static void serve_page(struct http_conn *http, const struct kp_http_request *request)
+{
+	http->conn->requests++; // for the limits of its source
+	http_page(http, request);
+}
+
 void http_serve(struct http_conn *http, const struct kp_http_request *request)
 {
 	struct kp_str object, function, method = request->method;
@@ -383,7 +389,7 @@ void http_serve(struct http_conn *http, const struct kp_http_request *request)
 	else if (is_call && kp_str_equal(method, kp_str("POST")))
 		serve_post(http, request, object, function);
 	else if (!is_call && is_get)
-		http_page(http, request);
+		serve_page(http, request);
 	else
 		http_fail(http, &(struct http_problem){.status = 405, .allow = allow});
 }

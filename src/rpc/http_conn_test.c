@@ -141,6 +141,7 @@ static void headers_have_a_largest_size_and_no_rubbish(void **state)
 	expect(fd, 400, NULL);
 	assert_true(has_hung_up(fd)); // what follows is nobody's request
 	kp_sock_close(fd);
+	wait_for(stats_of(&world).closed_bad_frame == 2);
 	close_world(&world);
 }
 
@@ -162,6 +163,7 @@ static void slow_requests_are_given_up(void **state)
 		assert_true(has_hung_up(fd));
 		kp_sock_close(fd);
 	}
+	wait_for(stats_of(&world).closed_silent == 4);
 	int fd = dial(&world); // but a slow call is not a slow request
 	say(fd, SLOW);
 	expect(fd, 200, NULL);
