@@ -5,6 +5,8 @@
 #include "os/clock.h"
 #include "rpc/server_internal.h"
 
+#include <stdio.h>
+
 struct inspection;
 
 // share is one loop's part: its own until it has answered, then the asking loop's.
@@ -55,6 +57,7 @@ static void look(struct share *share, const struct server_conn *conn, int64_t no
 	        .bytes_out = conn->conn.written,
 	        .bytes_waiting = kp_conn_unsent(&conn->conn),
 	};
+	snprintf(view->caller, sizeof(view->caller), "%s", conn->caller ? conn->caller : "");
 }
 
 static void on_ask(struct kp_task *task)

@@ -6,6 +6,7 @@
 #include "os/proc.h"
 
 #include <stdio.h>
+#include <time.h>
 
 enum {
 	SIZE_MAX_BYTES = 4 << 20
@@ -53,6 +54,11 @@ static int64_t on_notes(struct kp_call *call)
 	return __atomic_load_n(&note_count, __ATOMIC_RELAXED);
 }
 
+static void on_hold(struct kp_call *call, int32_t ms)
+{
+	nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000L}, NULL);
+}
+
 static int64_t on_pid(struct kp_call *call)
 {
 	return kp_proc_self();
@@ -64,6 +70,7 @@ static const struct Soak_Work_ops ops = {
         .refuse = on_refuse,
         .fail = on_fail,
         .notes = on_notes,
+        .hold = on_hold,
         .pid = on_pid,
 };
 

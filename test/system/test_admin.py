@@ -3,7 +3,7 @@ import json
 import os
 import signal
 
-from conftest import BOOK, wait_until
+from conftest import BOOK, BUILD, wait_until
 from test_cli import service
 from test_faults import apart
 
@@ -106,3 +106,21 @@ def test_explain_from_asks_the_callers_themselves(up):
     answer = json.loads(platform.kipp("explain", OBJECT, "--from", "Book.StoreServer", "-o", "json").out)
     assert [row["instance"] for row in answer["from"]] == ["Book.StoreServer.1", "Book.StoreServer.2"]
     assert "on node nowhere" in platform.kipp("explain", OBJECT, "--from", "Book.StoreServer@nowhere", code=3).err
+
+
+def test_a_handler_that_holds_its_loop_is_an_event_by_name(up):
+    platform = up()
+    program = os.path.join(BUILD, "test", "system", "soak_server")
+    platform.kipp("deploy", program, "--name", "Soak.SoakServer", "--servant", "WorkObj")
+    platform.call("Soak.SoakServer.WorkObj", "hold", ms=600)
+    event = platform.wait_event("Soak.SoakServer.1", "server.held")
+    assert "Soak.SoakServer.WorkObj/hold has held loop 0 for" in event["text"] and event["level"] == "warning"
+    assert "has held loop 0" in platform.kipp("logs", "Soak.SoakServer.1").out
+
+
+def test_a_connection_tells_its_caller(up):
+    platform = up("--deploy", BOOK)
+    caller = platform.caller()
+    text = platform.kipp("admin", "Book.ClassificationServer", "tars.connection").out
+    assert "Book.StoreServer, open " in text and " calls, " in text
+    assert caller.is_running()
