@@ -5,6 +5,7 @@
 #include "os/clock.h"
 #include "rpc/auth.h"
 #include "rpc/conn_tls.h"
+#include "tars/quick_answer.h"
 
 static const size_t client_backlog_max = (size_t)256 << 20;
 static const int64_t silence_max_ns = KP_NS_PER_S;
@@ -113,7 +114,8 @@ static void on_frame(struct kp_conn *base, struct kp_bytes bytes, struct kp_bloc
 {
 	struct client_conn *conn = KP_CONTAINER(base, struct client_conn, conn);
 	struct kp_response_packet packet;
-	if (kp_response_packet_decode(bytes, NULL, &packet) != KP_OK) {
+	if (KP_UNLIKELY(!kp_quick_answer_read(bytes, &packet)) &&
+	    kp_response_packet_decode(bytes, NULL, &packet) != KP_OK) {
 		kp_conn_close(base, KP_CLOSE_BAD_FRAME);
 		return;
 	}
