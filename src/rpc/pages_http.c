@@ -293,6 +293,8 @@ void http_page(struct http_conn *http, const struct kp_http_request *request)
 {
 	struct page page = {.status = 200, .type = TYPE_JSON};
 	make_page(http, request, &page);
+	if (page.body.len > 0 && page.body.data[page.body.len - 1] != '\n')
+		kp_buf_append_byte(&page.body, '\n');
 	if (page.status == 404) {
 		http_fail(http, &(struct http_problem){
 		                        .status = 404,
