@@ -115,7 +115,7 @@ static void run_other_decode(struct bench *bench)
 static int64_t now_ns(void)
 {
 	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
@@ -140,35 +140,63 @@ static int compare_doubles(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-// All kinds of run take turns, so that a machine's mood is shared.
+// All kinds of run take turns, the two codecs right after one another, so that a machine's mood is
+// shared.
 enum {
 	ENCODE,
-	DECODE,
-	COPY,
 	OTHER_ENCODE,
+	DECODE,
 	OTHER_DECODE,
+	COPY,
 	RUNS,
 };
 
 static void (*const runs[RUNS])(struct bench *) = {
-        run_encode, run_decode, run_copy, run_other_encode, run_other_decode,
+        run_encode, run_other_encode, run_decode, run_other_decode, run_copy,
 };
 
-static void measure_all(struct bench *bench, double ret[RUNS])
+static double median(double rounds[ROUNDS])
 {
-	double rounds[RUNS][ROUNDS];
-	int count = bench->yardstick ? RUNS : OTHER_ENCODE;
-	for (int round = 0; round < ROUNDS; round++)
-		for (int run = 0; run < count; run++)
-			rounds[run][round] = time_round(runs[run], bench);
-	for (int run = 0; run < count; run++) {
-		qsort(rounds[run], ROUNDS, sizeof(rounds[run][0]), compare_doubles);
-		ret[run] = rounds[run][ROUNDS / 2];
-	}
+	qsort(rounds, ROUNDS, sizeof(rounds[0]), compare_doubles);
+	return rounds[ROUNDS / 2];
 }
 
-static void print_row(const struct bench *bench, const double *ns, size_t other_len, bool is_json)
+// A result has medians over all rounds. The other codec's share of time is that of the median
+// round, not of the medians.
+struct result {
+	double ns[RUNS];
+	double encode_times, decode_times; // as fast as the other
+};
+
+static void shift(struct bench *bench, int by)
 {
+	sample_values_shift(bench->values, by);
+	if (bench->yardstick)
+		yardstick_follow(bench->yardstick, bench->values);
+}
+
+static void measure_all(struct bench *bench, struct result *ret)
+{
+	double rounds[RUNS][ROUNDS] = {{0}};
+	double encode_times[ROUNDS], decode_times[ROUNDS];
+	for (int round = 0; round < ROUNDS; round++) {
+		shift(bench, round * SAMPLE_SHIFTS / ROUNDS);
+		for (int run = 0; run < RUNS; run++)
+			if (bench->yardstick || (run != OTHER_ENCODE && run != OTHER_DECODE))
+				rounds[run][round] = time_round(runs[run], bench);
+		encode_times[round] = rounds[OTHER_ENCODE][round] / rounds[ENCODE][round];
+		decode_times[round] = rounds[OTHER_DECODE][round] / rounds[DECODE][round];
+	}
+	for (int run = 0; run < RUNS; run++)
+		ret->ns[run] = median(rounds[run]);
+	ret->encode_times = median(encode_times);
+	ret->decode_times = median(decode_times);
+}
+
+static void print_row(const struct bench *bench, const struct result *result, size_t other_len,
+                      bool is_json)
+{
+	const double *ns = result->ns;
 	const char *format = is_json ? "%s{\"message\": \"%s\", \"what\": \"%s\", \"bytes\": %zu, "
 	                               "\"encode_ns\": "
 	                               "%.1f, \"decode_ns\": %.1f, \"copy_ns\": %.1f"
@@ -177,9 +205,11 @@ static void print_row(const struct bench *bench, const double *ns, size_t other_
 	       samples[bench->kind].what, bench->bytes.len, ns[ENCODE], ns[DECODE], ns[COPY]);
 	if (bench->yardstick)
 		printf(is_json ? ", \"other_bytes\": %zu, \"other_encode_ns\": %.1f, "
-		                 "\"other_decode_ns\": %.1f"
-		               : "   %6zu %9.1f %9.1f",
-		       other_len, ns[OTHER_ENCODE], ns[OTHER_DECODE]);
+		                 "\"other_decode_ns\": %.1f, \"encode_times\": %.3f, "
+		                 "\"decode_times\": %.3f"
+		               : "   %6zu %9.1f %9.1f %7.2f %7.2f",
+		       other_len, ns[OTHER_ENCODE], ns[OTHER_DECODE], result->encode_times,
+		       result->decode_times);
 	printf(is_json ? "}" : "\n");
 }
 
@@ -191,10 +221,10 @@ static bool measure(struct bench *bench, bool is_json)
 	if (bench->bytes.err != KP_OK || !bench->copy)
 		return false;
 	size_t other_len = bench->yardstick ? yardstick_encode(bench->yardstick, bench->kind) : 0;
-	double ns[RUNS];
-	measure_all(bench, ns);
+	struct result result;
+	measure_all(bench, &result);
 	if (!bench->has_failed)
-		print_row(bench, ns, other_len, is_json);
+		print_row(bench, &result, other_len, is_json);
 	free(bench->copy);
 	return !bench->has_failed;
 }
@@ -208,8 +238,9 @@ static bool run_bench(struct bench *bench, bool is_json)
 	if (is_json)
 		printf("{\"other\": \"%s\", \"rows\": [", yardstick_name() ? yardstick_name() : "");
 	else
-		printf("%-8s %-22s %6s %9s %9s %9s   %6s %9s %9s\n", "message", "what", "bytes",
-		       "encode ns", "decode ns", "copy ns", "bytes", "encode ns", "decode ns");
+		printf("%-8s %-22s %6s %9s %9s %9s   %6s %9s %9s %7s %7s\n", "message", "what",
+		       "bytes", "encode ns", "decode ns", "copy ns", "bytes", "encode ns",
+		       "decode ns", "encode ×", "decode ×");
 	for (int kind = 0; kind < SAMPLE_KINDS; kind++) {
 		bench->kind = (enum sample_kind)kind;
 		if (!measure(bench, is_json))

@@ -11,6 +11,8 @@ const char *yardstick_name(void);
 // yardstick_new makes the messages from the values, which it keeps looking into. Returns NULL when
 // out of memory or without a codec.
 struct yardstick *yardstick_new(const struct sample_values *values);
+// yardstick_follow takes the blob from where it is now.
+void yardstick_follow(struct yardstick *yardstick, const struct sample_values *values);
 void yardstick_free(struct yardstick *yardstick);
 
 // yardstick_encode encodes one message and returns its size.

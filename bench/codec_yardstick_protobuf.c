@@ -65,6 +65,11 @@ static char *text(struct kp_str str)
 	return (char *)str.ptr;
 }
 
+void yardstick_follow(struct yardstick *yardstick, const struct sample_values *values)
+{
+	yardstick->blob.content.data = (uint8_t *)values->blob.content.ptr;
+}
+
 static void take_flat(struct yardstick *to, const struct sample_values *values)
 {
 	const struct Sample_Numbers *numbers = &values->numbers;
@@ -90,7 +95,7 @@ static void take_flat(struct yardstick *to, const struct sample_values *values)
 
 	pb__blob__init(&to->blob);
 	to->blob.name = text(values->blob.name);
-	to->blob.content.data = (uint8_t *)values->blob.content.ptr;
+	yardstick_follow(to, values);
 	to->blob.content.len = values->blob.content.len;
 }
 

@@ -75,10 +75,15 @@ void sample_values_init(struct sample_values *values)
 	fill_person(&values->person);
 	fill_route(values);
 	fill_labels(values);
-	for (size_t i = 0; i < SAMPLE_BLOB_SIZE; i++)
+	for (size_t i = 0; i < sizeof(values->content); i++)
 		values->content[i] = (uint8_t)(i * 31);
 	values->blob = (struct Sample_Blob){
 	        .name = kp_str("picture"),
 	        .content = {values->content, SAMPLE_BLOB_SIZE},
 	};
+}
+
+void sample_values_shift(struct sample_values *values, int shift)
+{
+	values->blob.content.ptr = values->content + shift;
 }

@@ -18,6 +18,7 @@ enum {
 	SAMPLE_TAGS = 8,
 	SAMPLE_LABEL_COUNT = 16,
 	SAMPLE_BLOB_SIZE = 64 << 10,
+	SAMPLE_SHIFTS = 64,
 };
 
 // struct sample_values has one message of each kind, and what their lists point to. Every text ends
@@ -35,8 +36,12 @@ struct sample_values {
 	struct kp_str_str_map_entry label_entries[SAMPLE_LABEL_COUNT];
 	struct kp_str_i64_map_entry count_entries[SAMPLE_LABEL_COUNT];
 	char texts[SAMPLE_LABEL_COUNT][2][16];
-	uint8_t content[SAMPLE_BLOB_SIZE];
+	uint8_t content[SAMPLE_BLOB_SIZE + SAMPLE_SHIFTS];
 };
 
 // sample_values_init fills in all values; `values` must not be moved afterwards.
 void sample_values_init(struct sample_values *values);
+
+// sample_values_shift has the blob begin `shift` < SAMPLE_SHIFTS bytes later. How fast bytes are
+// copied depends on how source and destination lie to one another, which is nobody's merit.
+void sample_values_shift(struct sample_values *values, int shift);

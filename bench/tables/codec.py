@@ -18,7 +18,7 @@ def measure(options):
             if other:
                 line["other_bytes"] = row["other_bytes"]
                 line["other_ns"] = row[f"other_{verb}_ns"]
-                line["times"] = line["other_ns"] / line["ns"]
+                line["times"] = row[f"{verb}_times"]
                 ratios.append(line["times"])
             rows.append(line)
     targets = []
