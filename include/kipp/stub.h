@@ -41,6 +41,11 @@ typedef void (*kp_on_answer)(void *context, kp_err err, struct kp_decoder *in);
 KP_API kp_err kp_request_async(struct kp_request *request, kp_on_answer on_answer,
                                const void *context, size_t context_size);
 
+// kp_answer_ret tells an on_answer that got an error what the server said: iRet, or 0 where no
+// answer came, and its text. `context` is the one that on_answer got; the text is valid until it
+// returns.
+KP_API int kp_answer_ret(const void *context, struct kp_str *ret_reason);
+
 // kp_request_oneway sends the request, frees it, and expects no answer.
 KP_API kp_err kp_request_oneway(struct kp_request *request);
 

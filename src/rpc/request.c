@@ -112,6 +112,22 @@ struct callback {
 	struct kp_block *block;
 };
 
+static void tell_failure(const struct callback *callback)
+{
+	struct kp_request *request = callback->request;
+	struct kp_block *block = NULL;
+	request->ret = 0;
+	request->reason = (struct kp_str){0};
+	if (callback->packet) {
+		block = kp_block_ref(callback->block);
+		request->ret = callback->packet->ret;
+		request->reason = callback->packet->reason; // a view into the block
+	}
+	request->on_answer(request->context, request->err, NULL);
+	if (block)
+		kp_block_unref(block);
+}
+
 static void run_callback(void *arg)
 {
 	struct callback callback = *(struct callback *)arg;
@@ -124,7 +140,7 @@ static void run_callback(void *arg)
 		kp_arena_fini(&arena);
 		kp_block_unref(block);
 	} else {
-		request->on_answer(request->context, request->err, NULL);
+		tell_failure(&callback);
 	}
 	struct client_loop *loop = request->loop;
 	loop->asyncs--;

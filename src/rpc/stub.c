@@ -268,6 +268,14 @@ kp_err kp_request_async(struct kp_request *request, kp_on_answer on_answer, cons
 	return KP_OK;
 }
 
+int kp_answer_ret(const void *context, struct kp_str *ret_reason)
+{
+	const char *start = (const char *)context - offsetof(struct kp_request, context);
+	const struct kp_request *request = (const struct kp_request *)(const void *)start;
+	*ret_reason = request->reason;
+	return request->ret;
+}
+
 static bool has_unsent(const struct client_loop *loop)
 {
 	KP_LIST_EACH (&loop->conns, link, following) {

@@ -77,19 +77,23 @@ template <class A, class F> struct on_answer_of {
 	static void run(void *context, kp_err err, struct kp_decoder *in) noexcept
 	{
 		if constexpr (is_small) {
-			call(*static_cast<F *>(context), err, in);
+			(*static_cast<F *>(context))(result_of(context, err, in));
 		} else {
 			std::unique_ptr<F> function(*static_cast<F **>(context));
-			call(*function, err, in);
+			(*function)(result_of(context, err, in));
 		}
 	}
 
-	static void call(F &function, kp_err err, struct kp_decoder *in)
+	static result<A> result_of(const void *context, kp_err err, struct kp_decoder *in)
 	{
 		if (err == KP_OK)
-			function(read_or_fail<A>(in));
-		else
-			function(result<A>(failure_of(err)));
+			return read_or_fail<A>(in);
+		failure why = failure_of(err);
+		struct kp_str reason = {};
+		why.ret = kp_answer_ret(context, &reason);
+		if (reason.len > 0)
+			why.text = text_of(reason);
+		return why;
 	}
 };
 
