@@ -363,7 +363,8 @@ static void run(int listener, int target_port, uint64_t seed)
 
 static bool read_faults(char *text)
 {
-	for (char *word = strtok(text, ","); word; word = strtok(NULL, ",")) {
+	char *rest = text;
+	for (char *word; (word = strsep(&rest, ","));) {
 		bool is_known = false;
 		for (int i = 0; i < FAULT_COUNT; i++)
 			if (strcmp(word, "all") == 0 || strcmp(word, names[i]) == 0)
@@ -392,7 +393,7 @@ int main(int argc, char **argv)
 		return 1;
 	printf("listening on 127.0.0.1:%d\n", port);
 	fflush(stdout);
-	run(listener, atoi(argv[3]), strtoull(argv[1], NULL, 10));
+	run(listener, (int)strtol(argv[3], NULL, 10), strtoull(argv[1], NULL, 10));
 	for (int i = 0; i < FAULT_COUNT; i++)
 		printf("%s %ld of %ld connections\n", names[i], strikes[i], counts[i]);
 	for (int i = 0; i < PAIRS_MAX; i++)

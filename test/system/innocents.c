@@ -184,9 +184,9 @@ static void watch_signals(void)
 static int run_load(char **args)
 {
 	static struct load loads[THREADS_MAX];
-	int threads = atoi(args[1]);
+	int threads = (int)strtol(args[1], NULL, 10);
 	bool may_retry = strcmp(args[4], "0") != 0;
-	struct kp_client *client = open_client(atoi(args[3]));
+	struct kp_client *client = open_client((int)strtol(args[3], NULL, 10));
 	struct Soak_Work *work = Soak_Work_proxy(client, args[0]);
 	struct kp_function_policy policy = {.is_idempotent = may_retry,
 	                                    .retries_max = may_retry ? 3 : -1};
@@ -194,7 +194,8 @@ static int run_load(char **args)
 	if (kp_proxy_configure((struct kp_proxy *)work, &options) != KP_OK)
 		return 1;
 	for (int i = 0; i < threads; i++) {
-		loads[i] = (struct load){.client = client, .work = work, .window = atoi(args[2])};
+		loads[i] = (struct load){
+		        .client = client, .work = work, .window = (int)strtol(args[2], NULL, 10)};
 		if (pthread_create(&loads[i].thread, NULL, load_main, &loads[i]) != 0)
 			return 1;
 	}
@@ -234,12 +235,12 @@ static void *sparse_main(void *arg)
 static int run_sparse(char **args)
 {
 	static struct load loads[THREADS_MAX];
-	int callers = atoi(args[1]);
+	int callers = (int)strtol(args[1], NULL, 10);
 	for (int i = 0; i < callers; i++) {
 		struct kp_client *client = open_client(1000);
 		loads[i] = (struct load){.client = client,
 		                         .work = Soak_Work_proxy(client, args[0]),
-		                         .interval_ms = atoi(args[2]),
+		                         .interval_ms = (int)strtol(args[2], NULL, 10),
 		                         .number = i,
 		                         .count = callers};
 		if (pthread_create(&loads[i].thread, NULL, sparse_main, &loads[i]) != 0)

@@ -228,8 +228,10 @@ int main(int argc, char **argv)
 	struct kp_why why = {""};
 	if (argc != 6)
 		return 2;
-	int threads = atoi(argv[4]) < THREADS_MAX ? atoi(argv[4]) : THREADS_MAX;
-	struct kp_client_options options = {.timeout_ms = atoi(argv[5]), .caller = "Test.Soak"};
+	int threads = (int)strtol(argv[4], NULL, 10) < THREADS_MAX ? (int)strtol(argv[4], NULL, 10)
+	                                                           : THREADS_MAX;
+	struct kp_client_options options = {.timeout_ms = (int)strtol(argv[5], NULL, 10),
+	                                    .caller = "Test.Soak"};
 	if (kp_client_open(&options, &client, &why) != KP_OK) {
 		fprintf(stderr, "%s\n", why.text);
 		return 1;
@@ -240,7 +242,7 @@ int main(int argc, char **argv)
 		worker->work = Soak_Work_proxy(client, argv[1]);
 		worker->dice = strtoull(argv[3], NULL, 10) * 1000 + (uint64_t)i;
 		worker->number = (int64_t)i << 40;
-		worker->until_ns = kp_clock_ns() + atoll(argv[2]) * KP_NS_PER_S;
+		worker->until_ns = kp_clock_ns() + strtoll(argv[2], NULL, 10) * KP_NS_PER_S;
 		worker->body = kp_alloc(BODY_MAX);
 		if (!worker->body || kp_call_open(client, &worker->call) != KP_OK ||
 		    pthread_create(&worker->thread, NULL, work, worker) != 0)
