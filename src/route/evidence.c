@@ -57,6 +57,12 @@ static void isolate(struct kp_evidence *evidence, int64_t now_ns, struct kp_dice
 		tell(evidence, isolation_change);
 }
 
+static bool has_faults(const struct kp_evidence *evidence)
+{
+	return __atomic_load_n(&evidence->faults, __ATOMIC_SEQ_CST) != 0 ||
+	       __atomic_load_n(&evidence->until_ns, __ATOMIC_SEQ_CST) != 0;
+}
+
 // heal forgets faults. Whoever finds one at the same time marks the trouble after writing it down,
 // so that at worst the mark stays without a fault.
 static void heal(struct kp_evidence *evidence, int64_t now_ns)
@@ -121,14 +127,18 @@ void kp_evidence_weigh(struct kp_evidence *evidence, enum kp_outcome outcome, in
 		return;
 	bool is_troubled = true;
 	if (shows_life(outcome)) {
-		heal(evidence, now_ns);
 		is_troubled = count_refusal(evidence, outcome == KP_OUTCOME_OVERLOAD, now_ns);
+		if (!is_troubled || has_faults(evidence))
+			heal(evidence, now_ns);
+		// Others may have become busy while this one found that they were not.
+		if (__atomic_load_n(&evidence->strain, __ATOMIC_SEQ_CST) > 0)
+			is_troubled = true;
 	} else {
 		int faults = __atomic_add_fetch(&evidence->faults, 1, __ATOMIC_SEQ_CST);
 		if (outcome == KP_OUTCOME_BROKEN || faults >= LATE_MAX)
 			isolate(evidence, now_ns, dice);
 	}
-	if (is_troubled)
+	if (is_troubled && !__atomic_load_n(&evidence->is_troubled, __ATOMIC_SEQ_CST))
 		__atomic_store_n(&evidence->is_troubled, 1, __ATOMIC_SEQ_CST);
 }
 

@@ -397,6 +397,141 @@ static void tables_survive_running_out_of_memory(void **state)
 	kp_free(service);
 }
 
+// --- anything
+
+enum {
+	HELD_MAX = 64
+};
+
+// life is a table to which anything happens, and what ought to be true of it.
+struct life {
+	struct service *service;
+	struct kp_table *table;
+	struct kp_dice dice;
+	bool is_listed[40];
+	struct kp_entry *held[HELD_MAX];
+	size_t held_count;
+	int64_t now_ns;
+	int share;
+};
+
+static void end_one(struct life *life)
+{
+	if (life->held_count == 0)
+		return;
+	size_t which = kp_dice_below(&life->dice, (uint32_t)life->held_count);
+	struct kp_entry *entry = life->held[which];
+	life->held[which] = life->held[--life->held_count];
+	enum kp_outcome outcome = kp_dice_below(&life->dice, KP_OUTCOME_GONE + 1);
+	if (entry->evidence)
+		kp_evidence_note(entry->evidence, outcome, life->now_ns, &life->dice);
+	kp_table_done(life->table, entry, outcome, (int64_t)(kp_dice_roll(&life->dice) >> 30),
+	              life->now_ns);
+}
+
+static void list_one(struct life *life)
+{
+	size_t which = kp_dice_below(&life->dice, 40);
+	struct kp_entry *entry = kp_table_find(life->table, life->service->names[which]);
+	assert_int_equal(entry != NULL, life->is_listed[which]);
+	if (entry)
+		kp_table_remove(life->table, entry);
+	else
+		add(life->table, life->service, which, (int)kp_dice_below(&life->dice, 102) - 1,
+		    life->now_ns);
+	life->is_listed[which] = !entry;
+}
+
+static void configure_anyhow(struct life *life)
+{
+	static const struct kp_balancer_ops *const balancers[] = {
+	        &kp_balance_round_robin, &kp_balance_weighted, &kp_balance_modulo,
+	        &kp_balance_consistent, &kp_balance_latency};
+	life->share = (int)kp_dice_below(&life->dice, 101);
+	kp_table_configure(life->table, balancers[kp_dice_below(&life->dice, 5)],
+	                   kp_dice_below(&life->dice, 12),
+	                   kp_dice_below(&life->dice, 3) * INT64_C(1000000000), life->share);
+}
+
+// check_pick picks, and sees whether that was right.
+static void check_pick(struct life *life)
+{
+	uint32_t tried[4];
+	size_t tried_count = kp_dice_below(&life->dice, 3);
+	size_t count = life->table->entries.len;
+	for (size_t i = 0; i < tried_count; i++)
+		tried[i] = count ? life->table->entries
+		                           .ptr[kp_dice_below(&life->dice, (uint32_t)count)]
+		                           ->id
+		                 : 1;
+	struct kp_entry *entry = pick_with(
+	        life->table, &(struct kp_pick_ask){.now_ns = life->now_ns,
+	                                           .key_kind = kp_dice_below(&life->dice, 3),
+	                                           .key = kp_dice_below(&life->dice, 1000),
+	                                           .tried = tried,
+	                                           .tried_count = tried_count});
+	size_t isolated = 0, sick = 0;
+	for (size_t i = 0; i < count; i++) {
+		isolated += life->table->entries.ptr[i]->standing == KP_DROPPED_SICK;
+		sick += kp_evidence_is_sick(life->table->entries.ptr[i]->evidence);
+	}
+	assert_true(isolated <= sick);
+	assert_true(isolated * 100 <= count * (size_t)life->share);
+	assert_true(count == 0 || tried_count > 0 || entry);
+	if (!entry)
+		return;
+	for (size_t i = 0; i < tried_count; i++)
+		assert_int_not_equal(entry->id, tried[i]);
+	assert_true(tried_count > 0 || entry->standing != KP_DROPPED_SICK);
+	assert_true(entry->standing != KP_DROPPED_WEIGHT);
+	life->held[life->held_count++] = entry;
+	if (life->held_count == HELD_MAX)
+		end_one(life);
+}
+
+static void whatever_happens_the_rules_hold(void **state)
+{
+	struct life life = {.dice = {seed_of_today()}, .now_ns = 1};
+	for (int round = 0; round < 40; round++) {
+		life.service = service_new(40, kp_dice_roll(&life.dice));
+		life.table = table_of(life.service, round_robin);
+		memset(life.is_listed, true, sizeof(life.is_listed));
+		configure_anyhow(&life);
+		for (int step = 0; step < 3000; step++) {
+			life.now_ns += kp_dice_below(&life.dice, 20000000);
+			switch (kp_dice_below(&life.dice, 16)) {
+			case 0:
+				list_one(&life);
+				break;
+			case 1:
+				note(life.service, kp_dice_below(&life.dice, 40),
+				     kp_dice_below(&life.dice, KP_OUTCOME_GONE + 1), life.now_ns);
+				break;
+			case 2:
+				if (kp_dice_below(&life.dice, 20) == 0)
+					configure_anyhow(&life);
+				(void)kp_table_probe(life.table, life.now_ns);
+				break;
+			case 3:
+			case 4:
+			case 5:
+			case 6:
+				end_one(&life);
+				break;
+			default:
+				check_pick(&life);
+			}
+		}
+		while (life.held_count > 0)
+			end_one(&life);
+		assert_int_equal(life.table->in_flight, 0);
+		assert_true(kp_list_is_empty(&life.table->gone));
+		table_free(life.table);
+		kp_free(life.service);
+	}
+	assert_int_equal(kp_mem_live(), 0);
+}
+
 static void every_step_has_a_name(void **state)
 {
 	for (enum kp_step step = 0; step < KP_STEP_COUNT; step++)
@@ -422,6 +557,7 @@ int main(void)
 	        cmocka_unit_test(a_subset_is_even_and_hardly_moves),
 	        cmocka_unit_test(the_same_client_has_the_same_subset_and_replaces_the_sick),
 	        cmocka_unit_test(tables_survive_running_out_of_memory),
+	        cmocka_unit_test(whatever_happens_the_rules_hold),
 	        cmocka_unit_test(every_step_has_a_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
