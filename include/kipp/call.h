@@ -71,8 +71,8 @@ KP_API struct kp_str kp_call_format(struct kp_call *call, const char *format, ..
 // Fan-out. X_f_begin sends a call and returns the request; each request then has exactly one end:
 // X_f_end, which waits if need be and leaves the results in the scope's arena, or
 // kp_request_cancel. In between they may be joined. All of it on the thread that began them, and
-// all before their scope is reset or closed. On a plain thread they make headway only while it
-// waits for something of its client's.
+// all before their scope is reset or closed, or their client closed. On a plain thread they make
+// headway only while it waits for something of its client's.
 //
 // kp_join_all waits until all `count` requests are done, each well or badly; *ret_index is the
 // first that failed, or `count`. kp_join_any waits for one of them and says which; kp_join_good

@@ -188,6 +188,34 @@ static void without_a_queue_nothing_waits_for_a_look_up(void **state)
 	assert_int_equal(kp_mem_live(), 0);
 }
 
+static void what_was_never_written_waits_no_more(void **state)
+{
+	struct kp_address address;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), fds[8];
+	char object[256];
+	assert_int_equal(kp_address_parse("127.0.0.1", 0, &address), KP_OK);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address.storage, address.len), 0);
+	assert_int_equal(listen(listener, 0), 0);
+	assert_int_equal(kp_sock_local(listener, &address), KP_OK);
+	for (int i = 0; i < 8; i++) // fills the queue of those that wait to be accepted
+		assert_int_equal(kp_sock_connect(&address, false, &fds[i]), KP_OK);
+	snprintf(object, sizeof(object), "Test.EchoServer.EchoObj@tcp -h 127.0.0.1 -p %d",
+	         kp_address_port(&address));
+	const struct kp_client_options hasty = {.timeout_ms = 5, .connect_timeout_ms = 60000};
+	struct kp_client *client;
+	assert_int_equal(kp_client_open(&hasty, &client, NULL), KP_OK);
+	struct RpcTest_Echo *echo = RpcTest_Echo_proxy(client, object);
+	struct kp_proxy_options options = {.oneway_queue_max = 2};
+	assert_int_equal(kp_proxy_configure((struct kp_proxy *)echo, &options), KP_OK);
+	for (int i = 0; i < 10; i++) // each gives up before the connection is there
+		assert_int_equal(RpcTest_Echo_ping_oneway(echo), KP_OK);
+	kp_client_close(client);
+	for (int i = 0; i < 8; i++)
+		kp_sock_close(fds[i]);
+	close(listener);
+	assert_int_equal(kp_mem_live(), 0);
+}
+
 static void a_plain_thread_sees_its_oneway_calls_off(void **state)
 {
 	struct fake fake = {0};
@@ -212,6 +240,7 @@ int main(void)
 	        cmocka_unit_test(what_a_slow_server_has_not_read_is_bounded),
 	        cmocka_unit_test(without_a_queue_only_what_the_kernel_takes_is_sent),
 	        cmocka_unit_test(without_a_queue_nothing_waits_for_a_look_up),
+	        cmocka_unit_test(what_was_never_written_waits_no_more),
 	        cmocka_unit_test(a_plain_thread_sees_its_oneway_calls_off),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

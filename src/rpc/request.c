@@ -186,6 +186,8 @@ void request_finish(struct kp_request *request, kp_err err)
 		break;
 	case REQUEST_ONEWAY:
 		request->loop->oneways--;
+		if (request->conn && !request->is_written)
+			request->conn->oneways.unwritten--;
 		if (!request->is_held)
 			request_give(request);
 		break;
