@@ -4,6 +4,7 @@
 #include "idl/error.h"
 
 #include <errno.h>
+#include <float.h>
 #include <stdlib.h>
 
 static const char *const keywords[] = {
@@ -136,7 +137,8 @@ static void lex_number(struct idl_lexer *lexer, struct idl_token *token)
 	}
 	if (*end)
 		idl_error(lexer->idl, token->place, "'%s' is not a number", text);
-	else if (errno == ERANGE)
+	else if (errno == ERANGE && (token->kind == IDL_INTEGER || token->real > DBL_MAX ||
+	                             token->real < -DBL_MAX)) // too small a number is 0, or nearly
 		idl_error(lexer->idl, token->place, "the number %s is out of range", text);
 }
 

@@ -63,7 +63,7 @@ static void lexer_tells_words_numbers_and_marks_apart(void **state)
 static void lexer_reads_the_values_of_numbers(void **state)
 {
 	struct fixture f;
-	start(&f, "-9223372036854775808 0xff 010 -0.5 1.5f 3 .5 -2.");
+	start(&f, "-9223372036854775808 0xff 010 -0.5 1.5f 3 .5 -2. 5e-324 1e-999");
 	assert_true(idl_lex(&f.lexer).integer == INT64_MIN);
 	assert_int_equal(idl_lex(&f.lexer).integer, 255);
 	assert_int_equal(idl_lex(&f.lexer).integer, 8);
@@ -72,6 +72,8 @@ static void lexer_reads_the_values_of_numbers(void **state)
 	assert_true(idl_lex(&f.lexer).real == 3);
 	assert_true(idl_lex(&f.lexer).real == 0.5);
 	assert_true(idl_lex(&f.lexer).real == -2);
+	assert_true(idl_lex(&f.lexer).real == 5e-324);
+	assert_true(idl_lex(&f.lexer).real == 0);
 	assert_int_equal(f.idl.error_count, 0);
 	stop(&f);
 }

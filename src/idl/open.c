@@ -42,7 +42,8 @@ struct idl_decl *idl_find_decl(const struct kp_idl *idl, struct kp_str module, s
 		char full[2 * IDL_NAME_SIZE_MAX + sizeof("::")];
 		int len = snprintf(full, sizeof(full), "%.*s::%.*s", KP_STR_ARG(module),
 		                   KP_STR_ARG(name));
-		decl = kp_map_get(&idl->names, (struct kp_str){full, (size_t)len});
+		if (len > 0 && (size_t)len < sizeof(full)) // a made name may be longer
+			decl = kp_map_get(&idl->names, (struct kp_str){full, (size_t)len});
 	}
 	return decl ? decl : kp_map_get(&idl->names, name);
 }

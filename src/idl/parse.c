@@ -4,6 +4,10 @@
 #include "idl/error.h"
 #include "idl/lex.h"
 
+enum {
+	NAME_PARTS_MAX = 3, // Module::Enum::value
+};
+
 struct parser {
 	struct kp_idl *idl;
 	struct idl_file *file;
@@ -123,10 +127,14 @@ static bool parse_scoped_name(struct parser *p, const char *what, struct idl_nam
 	if (!expect_name(p, what, &part))
 		return false;
 	struct kp_str text = part.text;
-	while (p->token.kind == IDL_SCOPE) {
+	for (int count = 2; p->token.kind == IDL_SCOPE; count++) {
 		advance(p);
 		if (!expect_name(p, what, &part))
 			return false;
+		if (count > NAME_PARTS_MAX) {
+			idl_error(p->idl, start, "a name has at most %d parts", NAME_PARTS_MAX);
+			return false;
+		}
 		text = idl_format(p->idl, "%.*s::%.*s", KP_STR_ARG(text), KP_STR_ARG(part.text));
 	}
 	*ret = (struct idl_name){text, start};

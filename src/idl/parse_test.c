@@ -150,7 +150,11 @@ static void parser_bounds_the_length_of_names(void **state)
 	char text[2048];
 	snprintf(text, sizeof(text), "module %s { struct %s {}; interface I { %s f(); }; };", name,
 	         name, name);
-	kp_idl_close(test_good(text));
+	struct kp_idl *good = test_good(text);
+	struct kp_buf cpp = {0};
+	assert_int_equal(kp_idl_emit_cpp(good, "t", &cpp), KP_OK); // which makes longer ones
+	kp_buf_fini(&cpp);
+	kp_idl_close(good);
 	name[IDL_NAME_SIZE_MAX] = 'x';
 	name[IDL_NAME_SIZE_MAX + 1] = '\0';
 	snprintf(text, sizeof(text), "module %s { struct A {}; };", name);
@@ -160,6 +164,24 @@ static void parser_bounds_the_length_of_names(void **state)
 	assert_int_equal(test_open(files, &idl, &messages), KP_ERR_INVALID);
 	assert_non_null(strstr((const char *)messages.data, "a name has at most 128 letters"));
 	kp_buf_fini(&messages);
+}
+
+static void parser_bounds_the_parts_of_names(void **state)
+{
+	struct kp_buf text = {0};
+	kp_buf_append_str(&text, kp_str("module A { struct S { 0 require A"));
+	for (int i = 0; i < 100000; i++)
+		kp_buf_append_str(&text, kp_str("::A"));
+	kp_buf_append_str(&text, kp_str(" a; }; };"));
+	kp_buf_append_byte(&text, '\0');
+	struct test_file files[] = {{"t.tars", (const char *)text.data}, {NULL, NULL}};
+	struct kp_buf messages = {0};
+	struct kp_idl *idl;
+	assert_int_equal(test_open(files, &idl, &messages), KP_ERR_INVALID);
+	assert_non_null(strstr((const char *)messages.data, "a name has at most 3 parts"));
+	kp_buf_fini(&messages);
+	kp_buf_fini(&text);
+	assert_int_equal(kp_mem_live(), 0);
 }
 
 static const char whole[] =
@@ -202,6 +224,7 @@ int main(void)
 	        cmocka_unit_test(parser_finds_all_errors_of_a_text),
 	        cmocka_unit_test(parser_bounds_the_depth_of_types),
 	        cmocka_unit_test(parser_bounds_the_length_of_names),
+	        cmocka_unit_test(parser_bounds_the_parts_of_names),
 	        cmocka_unit_test(parser_survives_every_truncation_and_every_missing_byte),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
