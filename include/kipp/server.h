@@ -61,6 +61,7 @@ struct kp_adapter_stats {
 	uint64_t closed_tls;     // no agreement: plain bytes for TLS or TLS for a plain port, or no
 	                         // trust
 	uint64_t shadow_refused; // requests that would have been refused
+	uint64_t sources_banned;
 	uint64_t closed_silent, closed_banned;
 	uint64_t connections_denied;  // by the lists
 	uint64_t connections_banned;  // from a source that is banned

@@ -281,7 +281,7 @@ static bool judge(struct kp_sources *sources, struct kp_source *entry, int64_t n
 }
 
 bool kp_sources_offend(struct kp_sources *sources, const struct kp_ip *ip, int64_t now_ns,
-                       enum kp_offence offence)
+                       enum kp_offence offence, uint64_t spoiled)
 {
 	kp_sources_offend_unknown(sources, now_ns);
 	int64_t limit = sources->limits.source_malformed_max;
@@ -289,6 +289,7 @@ bool kp_sources_offend(struct kp_sources *sources, const struct kp_ip *ip, int64
 	if (!entry || limit < 0)
 		return false;
 	entry->bad += weights[offence];
+	entry->good = (float)spoiled < entry->good ? entry->good - (float)spoiled : 0;
 	return judge(sources, entry, now_ns, (float)limit, offence_names[offence]);
 }
 

@@ -92,9 +92,10 @@ enum kp_offence {
 };
 
 // kp_sources_offend notes an offence of a source whose address is known to be its own (of UDP it is
-// not: use kp_sources_offend_unknown). True: it is banned now.
+// not: use kp_sources_offend_unknown). `spoiled` packets of it were counted as good, and are not.
+// True: it is banned now.
 bool kp_sources_offend(struct kp_sources *sources, const struct kp_ip *ip, int64_t now_ns,
-                       enum kp_offence offence);
+                       enum kp_offence offence, uint64_t spoiled);
 void kp_sources_offend_unknown(struct kp_sources *sources, int64_t now_ns);
 
 bool kp_sources_is_banned(const struct kp_sources *sources, const struct kp_ip *ip, int64_t now_ns);

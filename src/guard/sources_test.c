@@ -33,7 +33,7 @@ static bool offend(struct kp_sources *sources, uint32_t who, int64_t now_ns, int
 	struct kp_ip one = ip(who);
 	bool is_banned = false;
 	for (int i = 0; i < times; i++)
-		is_banned |= kp_sources_offend(sources, &one, now_ns, KP_OFFENCE_MALFORMED);
+		is_banned |= kp_sources_offend(sources, &one, now_ns, KP_OFFENCE_MALFORMED, 0);
 	return is_banned;
 }
 
@@ -93,6 +93,19 @@ static void one_sick_client_behind_a_nat_does_not_ban_it(void **state)
 		assert_false(offend(&sources, 1, now_ns, 10));
 	}
 	assert_true(kp_sources_is_trusted(&sources, &nat, 300 * second));
+	kp_sources_fini(&sources);
+}
+
+static void answers_that_nobody_reads_are_no_good_packets(void **state)
+{
+	struct kp_sources sources = begin(&(struct kp_limits){.source_malformed_max = 2});
+	struct kp_ip one = ip(1);
+	for (int i = 0; i < 3; i++) {
+		assert_false(kp_sources_is_banned(&sources, &one, second));
+		kp_sources_note(&sources, &one, second, 1 << 20, 1000);
+		kp_sources_offend(&sources, &one, second, KP_OFFENCE_UNREAD, 1000);
+	}
+	assert_true(kp_sources_is_banned(&sources, &one, second));
 	kp_sources_fini(&sources);
 }
 
@@ -166,7 +179,7 @@ static void an_ipv6_source_is_a_64(void **state)
 	assert_int_equal(kp_sources_connect(&sources, &neighbour, second), KP_SOURCE_TOO_MANY);
 	assert_int_equal(kp_sources_connect(&sources, &other, second), KP_SOURCE_OK);
 	for (int i = 0; i < 100; i++)
-		kp_sources_offend(&sources, &other, second, KP_OFFENCE_MALFORMED);
+		kp_sources_offend(&sources, &other, second, KP_OFFENCE_MALFORMED, 0);
 	struct kp_server_event event;
 	assert_true(kp_sources_next_event(&sources, &event));
 	assert_string_equal(event.source, "fd01:203:0:9::/64");
@@ -306,6 +319,7 @@ int main(void)
 	        cmocka_unit_test(bans_grow_and_are_forgotten),
 	        cmocka_unit_test(offences_long_ago_do_not_count),
 	        cmocka_unit_test(one_sick_client_behind_a_nat_does_not_ban_it),
+	        cmocka_unit_test(answers_that_nobody_reads_are_no_good_packets),
 	        cmocka_unit_test(a_load_balancer_with_thousands_of_connections_is_left_alone),
 	        cmocka_unit_test(connections_of_one_source_are_limited),
 	        cmocka_unit_test(connecting_too_fast_is_refused_and_then_banned),

@@ -43,6 +43,8 @@ static const struct series table[] = {
                NULL, "", shadow_refused),
         SERIES("kipp_adapter_requests_cancelled", "Requests whose caller gave up.", NULL, "",
                cancelled),
+        SERIES("kipp_adapter_sources_banned", "Sources that were banned.", NULL, "",
+               sources_banned),
         SERIES("kipp_adapter_connections_closed", "Connections that ended.", NULL,
                ",reason=\"peer\"", closed_by_peer),
         SERIES("kipp_adapter_connections_closed", NULL, NULL, ",reason=\"idle\"", closed_idle),

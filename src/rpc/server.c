@@ -285,6 +285,7 @@ void kp_server_stats(const struct kp_server *server, int adapter, struct kp_adap
 			sums[f] += __atomic_load_n(&fields[f], __ATOMIC_RELAXED);
 	}
 	memcpy(ret, sums, sizeof(*ret));
+	ret->sources_banned = server_sources_banned(server->adapters.ptr[adapter]);
 }
 
 // --- the end of a loop

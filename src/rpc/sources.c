@@ -203,7 +203,8 @@ void server_sources_leave(struct server_conn *conn, enum kp_close_reason reason)
 	if (conn->requests != conn->standing.requests_seen)
 		(void)settle_note(conn, now_ns);
 	if (is_offence(reason, &offence))
-		(void)kp_sources_offend(&sources->core, &conn->standing.ip, now_ns, offence);
+		(void)kp_sources_offend(&sources->core, &conn->standing.ip, now_ns, offence,
+		                        offence == KP_OFFENCE_UNREAD ? conn->requests : 0);
 	kp_sources_disconnect(&sources->core, &conn->standing.ip, now_ns);
 	unlock(sources);
 }
@@ -403,6 +404,11 @@ void server_sources_sweep(struct server_loop *loop, int64_t now_ns)
 }
 
 // --- from outside
+
+uint64_t server_sources_banned(const struct adapter *adapter)
+{
+	return __atomic_load_n(&adapter->sources->ban_epoch, __ATOMIC_RELAXED);
+}
 
 static struct server_sources *find(const struct kp_server *server, int adapter)
 {

@@ -46,5 +46,7 @@ void server_sources_charge(struct server_conn *conn);
 
 // server_sources_sweep closes what is silent, slow or banned, and looks for attacks, once a second.
 void server_sources_sweep(struct server_loop *loop, int64_t now_ns);
+// server_sources_banned is how many bans there have been. From any thread.
+uint64_t server_sources_banned(const struct adapter *adapter);
 // server_sources_read brings an adapter's limits to a loop.
 void server_sources_read(struct adapter_loop *adapter);
