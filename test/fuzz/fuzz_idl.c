@@ -20,9 +20,11 @@ static kp_err read_text(void *arg, const char *path, struct kp_buf *out)
 
 static void check_emit(struct kp_idl *idl)
 {
-	struct kp_buf header = {0}, source = {0};
+	struct kp_buf header = {0}, source = {0}, cpp = {0};
 	kp_assert(kp_idl_emit_c(idl, "a", &header, &source) == KP_OK);
-	kp_assert(header.len > 0 && source.len > 0);
+	kp_assert(kp_idl_emit_cpp(idl, "a", &cpp) == KP_OK);
+	kp_assert(header.len > 0 && source.len > 0 && cpp.len > 0);
+	kp_buf_fini(&cpp);
 	kp_buf_fini(&header);
 	kp_buf_fini(&source);
 }
