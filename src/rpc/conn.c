@@ -11,7 +11,7 @@ enum {
 	COMPACT_MIN = 64 << 10,
 };
 
-static void watch_for(struct kp_conn *conn)
+void kp_conn_watch(struct kp_conn *conn)
 {
 	size_t unsent = kp_conn_unsent(conn);
 	if (unsent > PAUSE_SIZE)
@@ -209,7 +209,7 @@ static void take_on_fibers(struct kp_conn *conn)
 		take_batch(conn);
 }
 
-static void hand_on(struct kp_conn *conn, struct kp_bytes bytes, struct kp_block *block)
+void kp_conn_hand_on(struct kp_conn *conn, struct kp_bytes bytes, struct kp_block *block)
 {
 	if (KP_UNLIKELY(conn->on_bytes != NULL) && conn->on_bytes(conn, bytes))
 		return;
@@ -226,7 +226,7 @@ static void hand_on(struct kp_conn *conn, struct kp_bytes bytes, struct kp_block
 		kp_conn_flush(conn);
 }
 
-static void on_read_error(struct kp_conn *conn, kp_err err)
+void kp_conn_on_read_error(struct kp_conn *conn, kp_err err)
 {
 	if (err == KP_ERR_AGAIN || conn->is_udp)
 		return;
@@ -234,8 +234,8 @@ static void on_read_error(struct kp_conn *conn, kp_err err)
 	kp_conn_close(conn, is_reset ? KP_CLOSE_RESET : KP_CLOSE_BY_PEER);
 }
 
-// note_read counts what came. Returns whether the connection is still open.
-static bool note_read(struct kp_conn *conn, size_t size)
+// kp_conn_note_read counts what came. Returns whether the connection is still open.
+bool kp_conn_note_read(struct kp_conn *conn, size_t size)
 {
 	conn->received += size;
 	if (conn->ops->on_read)
@@ -257,11 +257,11 @@ static void read_in_place(struct kp_conn *conn)
 	kp_err err =
 	        kp_sock_read(conn->fd, block->data + block->len, block->cap - block->len, &size);
 	if (err != KP_OK) {
-		on_read_error(conn, err);
+		kp_conn_on_read_error(conn, err);
 		return;
 	}
 	block->len += size;
-	if (note_read(conn, size) && block->len == conn->partial_wanted)
+	if (kp_conn_note_read(conn, size) && block->len == conn->partial_wanted)
 		deliver_partial(conn);
 }
 
@@ -289,17 +289,17 @@ static void read_some(struct kp_conn *conn)
 	kp_err err = kp_sock_read(conn->fd, block->data + block->len, block->cap - block->len,
 	                          &bytes.len);
 	if (err != KP_OK) {
-		on_read_error(conn, err);
+		kp_conn_on_read_error(conn, err);
 		return;
 	}
 	size_t size = bytes.len;
 	struct kp_io *io = conn->io;
-	if (!note_read(conn, size))
+	if (!kp_conn_note_read(conn, size))
 		return;
 	if (conn->is_udp)
 		read_datagram(conn, bytes, block);
 	else
-		hand_on(conn, bytes, block);
+		kp_conn_hand_on(conn, bytes, block);
 	kp_io_received(io, size);
 }
 
@@ -401,7 +401,7 @@ void kp_conn_flush(struct kp_conn *conn)
 	}
 	if (conn->is_write_shut && kp_conn_unsent(conn) == 0)
 		kp_sock_shutdown_write(conn->fd);
-	watch_for(conn);
+	kp_conn_watch(conn);
 }
 
 static void on_flush(struct kp_deferred *deferred)
@@ -424,7 +424,7 @@ void kp_conn_hold(struct kp_conn *conn, bool is_held)
 	if (conn->state != KP_CONN_OPEN || conn->is_held == is_held)
 		return;
 	conn->is_held = is_held;
-	watch_for(conn);
+	kp_conn_watch(conn);
 }
 
 void kp_conn_finish(struct kp_conn *conn)
@@ -442,122 +442,6 @@ void kp_conn_end(struct kp_conn *conn)
 		kp_loop_defer(conn->io->loop, &conn->flush);
 	else
 		kp_conn_close(conn, KP_CLOSE_BY_US);
-}
-
-// --- TLS
-
-static void open_up(struct kp_conn *conn)
-{
-	conn->state = KP_CONN_OPEN;
-	if (conn->ops->on_open)
-		conn->ops->on_open(conn);
-	on_flush(&conn->flush);
-}
-
-// shake goes on with the handshake. Returns whether there is an agreement.
-static bool shake(struct kp_conn *conn, struct kp_bytes in)
-{
-	kp_err err = kp_conn_tls_shake(conn, in);
-	kp_err sent = kp_conn_tls_write(conn);
-	if (err == KP_OK) {
-		open_up(conn);
-	} else if (err != KP_ERR_AGAIN) {
-		kp_conn_close(conn, err == KP_ERR_NOMEM ? KP_CLOSE_NOMEM : KP_CLOSE_TLS);
-	} else if (sent != KP_OK && sent != KP_ERR_AGAIN) {
-		kp_conn_close(conn, KP_CLOSE_TLS);
-	} else {
-		watch_for(conn);
-	}
-	return conn->state == KP_CONN_OPEN;
-}
-
-// take_plain goes on without TLS: the first byte was none of it.
-static void take_plain(struct kp_conn *conn, struct kp_bytes in)
-{
-	struct kp_block *block = kp_io_receiver(conn->io, KP_BLOCK_SIZE);
-	if (!block) {
-		kp_conn_close(conn, KP_CLOSE_NOMEM);
-		return;
-	}
-	kp_conn_tls_free(conn->tls, conn->io);
-	conn->tls = NULL;
-	conn->state = KP_CONN_OPEN;
-	struct kp_bytes bytes = {block->data + block->len, in.len};
-	memcpy(block->data + block->len, in.ptr, in.len);
-	struct kp_io *io = conn->io;
-	hand_on(conn, bytes, block);
-	kp_io_received(io, bytes.len);
-}
-
-// reason_of_tls_error: a peer that gives up before its first word has not accepted our handshake.
-static enum kp_close_reason reason_of_tls_error(const struct kp_conn *conn, kp_err err)
-{
-	if (err == KP_ERR_CLOSED)
-		return KP_CLOSE_BY_PEER;
-	if (err == KP_ERR_DENIED)
-		return conn->tls->is_proven ? KP_CLOSE_RESET : KP_CLOSE_TLS;
-	return err == KP_ERR_NOMEM ? KP_CLOSE_NOMEM : KP_CLOSE_BAD_FRAME;
-}
-
-// open_some decrypts once and hands on what came out. Returns whether there may be more.
-static bool open_some(struct kp_conn *conn, struct kp_bytes *in)
-{
-	struct kp_io *io = conn->io;
-	struct kp_block *block = kp_io_receiver(io, in->len);
-	struct kp_bytes bytes = {NULL, 0};
-	kp_err err = KP_ERR_NOMEM;
-	if (block) {
-		bytes.ptr = block->data + block->len;
-		err = kp_conn_tls_open(conn, in, block->data + block->len, block->cap - block->len,
-		                       &bytes.len);
-	}
-	if (err == KP_OK) {
-		hand_on(conn, bytes, block);
-		kp_io_received(io, bytes.len);
-	} else if (err != KP_ERR_AGAIN) {
-		kp_conn_close(conn, reason_of_tls_error(conn, err));
-	}
-	return err == KP_OK && conn->state == KP_CONN_OPEN;
-}
-
-// read_sealed is read_some for a connection with TLS.
-static void read_sealed(struct kp_conn *conn)
-{
-	struct kp_bytes in = {NULL, 0};
-	kp_err err = kp_conn_tls_read(conn, &in);
-	if (err != KP_OK && err != KP_ERR_AGAIN && conn->state == KP_CONN_SHAKING) {
-		kp_conn_close(conn, KP_CLOSE_TLS);
-		return;
-	}
-	if (err != KP_OK) {
-		on_read_error(conn, err);
-		return;
-	}
-	if (!note_read(conn, in.len))
-		return;
-	if (kp_conn_tls_is_plain(conn->tls, in)) {
-		take_plain(conn, in);
-		return;
-	}
-	if (conn->state == KP_CONN_SHAKING) {
-		if (!shake(conn, in))
-			return;
-		in.len = 0;
-	}
-	while (open_some(conn, &in))
-		continue;
-	if (conn->state == KP_CONN_OPEN && kp_conn_unsent(conn) > 0)
-		kp_conn_flush_soon(conn);
-}
-
-// write_hands writes what the handshake has to say.
-static void write_hands(struct kp_conn *conn)
-{
-	kp_err err = kp_conn_tls_write(conn);
-	if (err != KP_OK && err != KP_ERR_AGAIN)
-		kp_conn_close(conn, KP_CLOSE_TLS);
-	else
-		watch_for(conn);
 }
 
 // --- life
@@ -579,8 +463,7 @@ static void on_connected(struct kp_conn *conn)
 		return;
 	}
 	if (conn->tls) {
-		conn->state = KP_CONN_SHAKING;
-		(void)shake(conn, (struct kp_bytes){NULL, 0});
+		kp_conn_tls_begin(conn);
 		return;
 	}
 	conn->state = KP_CONN_OPEN;
@@ -600,10 +483,7 @@ static void on_ready(void *arg, unsigned events)
 	if (events & KP_WRITABLE)
 		kp_conn_flush(conn);
 	if (KP_UNLIKELY(conn->tls != NULL)) {
-		if (conn->state == KP_CONN_SHAKING && (events & KP_WRITABLE))
-			write_hands(conn);
-		if (conn->state != KP_CONN_CLOSED && (events & KP_READABLE))
-			read_sealed(conn);
+		kp_conn_tls_on_ready(conn, events);
 		return;
 	}
 	if (conn->state == KP_CONN_OPEN && (events & KP_READABLE))

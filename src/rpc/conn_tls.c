@@ -38,14 +38,15 @@ void kp_conn_tls_free(struct kp_conn_tls *tls, struct kp_io *io)
 	kp_free(tls);
 }
 
-bool kp_conn_tls_is_plain(const struct kp_conn_tls *tls, struct kp_bytes in)
+// is_plain tells, of the first bytes, whether the connection goes on without TLS.
+static bool is_plain(const struct kp_conn_tls *tls, struct kp_bytes in)
 {
 	return tls->may_be_plain && !tls->session && in.len > 0 && in.ptr[0] != HANDSHAKE_BYTE;
 }
 
 // --- receiving
 
-kp_err kp_conn_tls_read(struct kp_conn *conn, struct kp_bytes *ret)
+static kp_err read_socket(struct kp_conn *conn, struct kp_bytes *ret)
 {
 	struct kp_io *io = conn->io;
 	if (!io->sealed)
@@ -72,7 +73,7 @@ static void keep_why(struct kp_conn_tls *tls, const struct kp_why *why)
 		*tls->why = *why;
 }
 
-kp_err kp_conn_tls_shake(struct kp_conn *conn, struct kp_bytes in)
+static kp_err shake_hands(struct kp_conn *conn, struct kp_bytes in)
 {
 	struct kp_conn_tls *tls = conn->tls;
 	struct kp_why why = {""};
@@ -85,8 +86,8 @@ kp_err kp_conn_tls_shake(struct kp_conn *conn, struct kp_bytes in)
 	return err;
 }
 
-kp_err kp_conn_tls_open(struct kp_conn *conn, struct kp_bytes *in, uint8_t *data, size_t size,
-                        size_t *ret_size)
+static kp_err open_sealed(struct kp_conn *conn, struct kp_bytes *in, uint8_t *data, size_t size,
+                          size_t *ret_size)
 {
 	struct kp_conn_tls *tls = conn->tls;
 	struct kp_why why = {""};
@@ -153,4 +154,134 @@ kp_err kp_conn_tls_write(struct kp_conn *conn)
 	kp_io_give_buf(conn->io, &tls->out);
 	tls->out_start = 0;
 	return KP_OK;
+}
+
+// --- events
+
+static void open_up(struct kp_conn *conn)
+{
+	conn->state = KP_CONN_OPEN;
+	if (conn->ops->on_open)
+		conn->ops->on_open(conn);
+	kp_conn_flush(conn);
+}
+
+// shake goes on with the handshake. Returns whether there is an agreement.
+static bool shake(struct kp_conn *conn, struct kp_bytes in)
+{
+	kp_err err = shake_hands(conn, in);
+	kp_err sent = kp_conn_tls_write(conn);
+	if (err == KP_OK) {
+		open_up(conn);
+	} else if (err != KP_ERR_AGAIN) {
+		kp_conn_close(conn, err == KP_ERR_NOMEM ? KP_CLOSE_NOMEM : KP_CLOSE_TLS);
+	} else if (sent != KP_OK && sent != KP_ERR_AGAIN) {
+		kp_conn_close(conn, KP_CLOSE_TLS);
+	} else {
+		kp_conn_watch(conn);
+	}
+	return conn->state == KP_CONN_OPEN;
+}
+
+// take_plain goes on without TLS: the first byte was none of it.
+static void take_plain(struct kp_conn *conn, struct kp_bytes in)
+{
+	struct kp_block *block = kp_io_receiver(conn->io, KP_BLOCK_SIZE);
+	if (!block) {
+		kp_conn_close(conn, KP_CLOSE_NOMEM);
+		return;
+	}
+	kp_conn_tls_free(conn->tls, conn->io);
+	conn->tls = NULL;
+	conn->state = KP_CONN_OPEN;
+	struct kp_bytes bytes = {block->data + block->len, in.len};
+	memcpy(block->data + block->len, in.ptr, in.len);
+	struct kp_io *io = conn->io;
+	kp_conn_hand_on(conn, bytes, block);
+	kp_io_received(io, bytes.len);
+}
+
+// reason_of_tls_error: a peer that gives up before its first word has not accepted our handshake.
+static enum kp_close_reason reason_of_tls_error(const struct kp_conn *conn, kp_err err)
+{
+	if (err == KP_ERR_CLOSED)
+		return KP_CLOSE_BY_PEER;
+	if (err == KP_ERR_DENIED)
+		return conn->tls->is_proven ? KP_CLOSE_RESET : KP_CLOSE_TLS;
+	return err == KP_ERR_NOMEM ? KP_CLOSE_NOMEM : KP_CLOSE_BAD_FRAME;
+}
+
+// open_some decrypts once and hands on what came out. Returns whether there may be more.
+static bool open_some(struct kp_conn *conn, struct kp_bytes *in)
+{
+	struct kp_io *io = conn->io;
+	struct kp_block *block = kp_io_receiver(io, in->len);
+	struct kp_bytes bytes = {NULL, 0};
+	kp_err err = KP_ERR_NOMEM;
+	if (block) {
+		bytes.ptr = block->data + block->len;
+		err = open_sealed(conn, in, block->data + block->len, block->cap - block->len,
+		                  &bytes.len);
+	}
+	if (err == KP_OK) {
+		kp_conn_hand_on(conn, bytes, block);
+		kp_io_received(io, bytes.len);
+	} else if (err != KP_ERR_AGAIN) {
+		kp_conn_close(conn, reason_of_tls_error(conn, err));
+	}
+	return err == KP_OK && conn->state == KP_CONN_OPEN;
+}
+
+// read_sealed is read_some for a connection with TLS.
+static void read_sealed(struct kp_conn *conn)
+{
+	struct kp_bytes in = {NULL, 0};
+	kp_err err = read_socket(conn, &in);
+	if (err != KP_OK && err != KP_ERR_AGAIN && conn->state == KP_CONN_SHAKING) {
+		kp_conn_close(conn, KP_CLOSE_TLS);
+		return;
+	}
+	if (err != KP_OK) {
+		kp_conn_on_read_error(conn, err);
+		return;
+	}
+	if (!kp_conn_note_read(conn, in.len))
+		return;
+	if (is_plain(conn->tls, in)) {
+		take_plain(conn, in);
+		return;
+	}
+	if (conn->state == KP_CONN_SHAKING) {
+		if (!shake(conn, in))
+			return;
+		in.len = 0;
+	}
+	while (open_some(conn, &in))
+		continue;
+	if (conn->state == KP_CONN_OPEN && kp_conn_unsent(conn) > 0)
+		kp_conn_flush_soon(conn);
+}
+
+// write_hands writes what the handshake has to say.
+static void write_hands(struct kp_conn *conn)
+{
+	kp_err err = kp_conn_tls_write(conn);
+	if (err != KP_OK && err != KP_ERR_AGAIN)
+		kp_conn_close(conn, KP_CLOSE_TLS);
+	else
+		kp_conn_watch(conn);
+}
+
+void kp_conn_tls_begin(struct kp_conn *conn)
+{
+	conn->state = KP_CONN_SHAKING;
+	(void)shake(conn, (struct kp_bytes){NULL, 0});
+}
+
+void kp_conn_tls_on_ready(struct kp_conn *conn, unsigned events)
+{
+	if (conn->state == KP_CONN_SHAKING && (events & KP_WRITABLE))
+		write_hands(conn);
+	if (conn->state != KP_CONN_CLOSED && (events & KP_READABLE))
+		read_sealed(conn);
 }

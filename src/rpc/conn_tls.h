@@ -26,18 +26,10 @@ kp_err kp_conn_tls_new(struct kp_tls_source *source, const char *host,
                        struct kp_conn_tls **ret);
 void kp_conn_tls_free(struct kp_conn_tls *tls, struct kp_io *io);
 
-// kp_conn_tls_is_plain tells, of the first bytes, whether the connection goes on without TLS.
-bool kp_conn_tls_is_plain(const struct kp_conn_tls *tls, struct kp_bytes in);
-
-// kp_conn_tls_read reads once from the socket, into memory of the loop's that lasts until the next
-// such read.
-kp_err kp_conn_tls_read(struct kp_conn *conn, struct kp_bytes *ret);
-// kp_conn_tls_shake goes on with the handshake. AGAIN: more has to come. Whatever the outcome,
-// bytes may have to be written.
-kp_err kp_conn_tls_shake(struct kp_conn *conn, struct kp_bytes in);
-// kp_conn_tls_open decrypts what it can of *in; see kp_tls_receive.
-kp_err kp_conn_tls_open(struct kp_conn *conn, struct kp_bytes *in, uint8_t *data, size_t size,
-                        size_t *ret_size);
+// kp_conn_tls_begin begins a client's handshake. kp_conn_tls_on_ready does for a connection with
+// TLS what its descriptor is ready for, but for writing what is sealed once it is open.
+void kp_conn_tls_begin(struct kp_conn *conn);
+void kp_conn_tls_on_ready(struct kp_conn *conn, unsigned events);
 
 // kp_conn_tls_seal encrypts what the connection has to say, as far as it may be written soon, and
 // its farewell behind the last of it.
@@ -49,3 +41,11 @@ static inline size_t kp_conn_tls_unsent(const struct kp_conn_tls *tls)
 {
 	return tls->out.len - tls->out_start;
 }
+
+// What conn.c lends: kp_conn_hand_on hands on bytes that were read (they lie in `block`),
+// kp_conn_note_read counts them and tells whether the connection is still open,
+// kp_conn_on_read_error ends it, kp_conn_watch watches for what it waits for.
+void kp_conn_hand_on(struct kp_conn *conn, struct kp_bytes bytes, struct kp_block *block);
+bool kp_conn_note_read(struct kp_conn *conn, size_t size);
+void kp_conn_on_read_error(struct kp_conn *conn, kp_err err);
+void kp_conn_watch(struct kp_conn *conn);
