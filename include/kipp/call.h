@@ -78,8 +78,8 @@ KP_API struct kp_str kp_call_format(struct kp_call *call, const char *format, ..
 // first that failed, or `count`. kp_join_any waits for one of them and says which; kp_join_good
 // waits for one that went well, and if none did returns why the last one did not. After
 // `timeout_ms` (0: no limit but their own) they return TIMEOUT, and every request that is not done
-// ends with TIMEOUT. NULL requests are passed over; NOTFOUND: there are only such. `ret_index` may
-// be NULL.
+// ends with TIMEOUT. NULL requests are passed over; NOTFOUND: there are only such. STATE: on a
+// plain thread, those of two clients. `ret_index` may be NULL.
 KP_API kp_err kp_join_all(struct kp_call *call, struct kp_request **requests, size_t count,
                           int timeout_ms, size_t *ret_index);
 KP_API kp_err kp_join_any(struct kp_call *call, struct kp_request **requests, size_t count,

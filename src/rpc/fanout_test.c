@@ -113,6 +113,28 @@ static void nobody_to_wait_for_is_said(void **state)
 	close_stage(&stage);
 }
 
+static void a_plain_thread_joins_the_calls_of_one_client(void **state)
+{
+	struct stage stage = {0};
+	struct kp_client *other;
+	struct kp_request *requests[2];
+	char text[256];
+	int32_t sum;
+	open_stage(&stage, fake_right, fake_right);
+	assert_int_equal(kp_client_open(&patient, &other, NULL), KP_OK);
+	struct RpcTest_Echo *elsewhere =
+	        RpcTest_Echo_proxy(other, fake_object(text, sizeof(text), &stage.a, NULL));
+	assert_int_equal(begin_add(stage.to_a, stage.call, 1, 2, &requests[0]), KP_OK);
+	assert_int_equal(begin_add(elsewhere, stage.call, 1, 2, &requests[1]), KP_OK);
+	assert_int_equal(kp_join_all(stage.call, requests, 2, 0, NULL), KP_ERR_STATE);
+	for (int i = 0; i < 2; i++) { // each by itself is fine
+		assert_int_equal(kp_join_all(stage.call, &requests[i], 1, 0, NULL), KP_OK);
+		assert_int_equal(end_int(requests[i], &sum), KP_OK);
+	}
+	kp_client_close(other);
+	close_stage(&stage);
+}
+
 // --- any
 
 static void any_is_whoever_comes_first_and_then_the_next(void **state)
@@ -382,6 +404,7 @@ int main(void)
 	        cmocka_unit_test(an_end_waits_by_itself),
 	        cmocka_unit_test(all_tells_which_was_the_first_to_fail),
 	        cmocka_unit_test(nobody_to_wait_for_is_said),
+	        cmocka_unit_test(a_plain_thread_joins_the_calls_of_one_client),
 	        cmocka_unit_test(any_is_whoever_comes_first_and_then_the_next),
 	        cmocka_unit_test(good_passes_over_those_that_fail),
 	        cmocka_unit_test(when_none_is_good_the_last_one_says_why),

@@ -93,22 +93,34 @@ static size_t index_of(struct kp_request *const *requests, size_t count,
 	return i;
 }
 
-// look_at counts what is done already and has the rest tell `waiting`.
-static struct client_loop *look_at(struct waiting *waiting, struct kp_request **requests,
-                                   size_t count, struct kp_call *call)
+// find_loop finds where the requests are under way. STATE: in two places, as those of two clients
+// on a plain thread, which cannot run both.
+static kp_err find_loop(struct kp_request *const *requests, size_t count, struct client_loop **ret)
 {
 	struct client_loop *loop = NULL;
+	for (size_t i = 0; i < count; i++) {
+		if (requests[i] && loop && requests[i]->loop->loop != loop->loop)
+			return KP_ERR_STATE;
+		if (requests[i])
+			loop = requests[i]->loop;
+	}
+	*ret = loop;
+	return loop ? KP_OK : KP_ERR_NOTFOUND;
+}
+
+// look_at counts what is done already and has the rest tell `waiting`.
+static void look_at(struct waiting *waiting, struct kp_request **requests, size_t count,
+                    struct kp_call *call)
+{
 	for (size_t i = 0; i < count; i++) {
 		struct kp_request *request = requests[i];
 		if (!request)
 			continue;
 		kp_assert(request->call == call && request->is_begun && !request->waiting);
-		loop = request->loop;
 		request->waiting = waiting;
 		if (request->is_done)
 			waiting_note(request);
 	}
-	return loop;
 }
 
 static void look_away(struct kp_request **requests, size_t count)
@@ -130,9 +142,9 @@ static void end_rest(struct kp_request **requests, size_t count, kp_err err)
 static kp_err join(struct waiting *waiting, struct kp_call *call, struct kp_request **requests,
                    size_t count, int timeout_ms)
 {
-	struct client_loop *loop = look_at(waiting, requests, count, call);
-	if (!loop)
-		return KP_ERR_NOTFOUND;
+	struct client_loop *loop;
+	KP_TRY(find_loop(requests, count, &loop));
+	look_at(waiting, requests, count, call);
 	int64_t limit_ns = KP_NS_NEVER;
 	if (timeout_ms > 0)
 		limit_ns = kp_clock_ns() + timeout_ms * (int64_t)KP_NS_PER_MS;
