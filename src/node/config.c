@@ -176,6 +176,24 @@ static bool is_reserved(struct kp_str key)
 	return false;
 }
 
+// object_setting takes "client.App.Server.Obj.KEY" apart: what a server says of an object it calls.
+static bool object_setting(struct kp_str key, struct kp_str *ret_object, struct kp_str *ret_name)
+{
+	static const char prefix[] = "client.";
+	int dots = 0;
+	size_t last = 0;
+	if (!kp_str_starts_with(key, kp_str(prefix)))
+		return false;
+	key = kp_str_sub(key, sizeof(prefix) - 1, key.len);
+	for (size_t i = 0; i < key.len; i++) {
+		dots += key.ptr[i] == '.';
+		last = key.ptr[i] == '.' ? i : last;
+	}
+	*ret_object = kp_str_sub(key, 0, last);
+	*ret_name = kp_str_sub(key, last + (dots > 0), key.len);
+	return dots == 3 && last > 0 && last + 1 < key.len;
+}
+
 // put_settings writes those of one section: the server's have no "client." before them.
 static kp_err put_settings(struct printer *p, bool of_client)
 {
@@ -183,12 +201,40 @@ static kp_err put_settings(struct printer *p, bool of_client)
 	for (size_t i = 0; i < p->input->setting_count; i++) {
 		struct kp_str key = p->input->settings[i].key;
 		bool is_client = kp_str_starts_with(key, kp_str(prefix));
-		if (is_client != of_client)
+		struct kp_str object, name;
+		if (is_client != of_client || object_setting(key, &object, &name))
 			continue;
 		if (is_client)
 			key = kp_str_sub(key, sizeof(prefix) - 1, key.len);
 		if (!is_reserved(key))
 			KP_TRY(put(p, key, p->input->settings[i].value));
+	}
+	return KP_OK;
+}
+
+static bool is_of_object(const struct printer *p, size_t index, struct kp_str object,
+                         struct kp_str *ret_name)
+{
+	struct kp_str other;
+	return object_setting(p->input->settings[index].key, &other, ret_name) &&
+	       kp_str_equal(other, object);
+}
+
+// put_objects writes a section for each object that settings are about.
+static kp_err put_objects(struct printer *p)
+{
+	for (size_t i = 0; i < p->input->setting_count; i++) {
+		struct kp_str object, name;
+		bool is_first = object_setting(p->input->settings[i].key, &object, &name);
+		for (size_t k = 0; is_first && k < i; k++)
+			is_first = !is_of_object(p, k, object, &name);
+		if (!is_first)
+			continue;
+		open_section(p, object);
+		for (size_t k = i; k < p->input->setting_count; k++)
+			if (is_of_object(p, k, object, &name))
+				KP_TRY(put(p, name, p->input->settings[k].value));
+		close_section(p, object);
 	}
 	return KP_OK;
 }
@@ -214,6 +260,7 @@ static kp_err put_client(struct printer *p)
 	KP_TRY(put_text(p, "loglevel", log_level(p->input)));
 	KP_TRY(put_defaults(p, "client.", client_defaults, COUNT(client_defaults)));
 	KP_TRY(put_settings(p, true));
+	KP_TRY(put_objects(p));
 	close_section(p, kp_str("client"));
 	return KP_OK;
 }

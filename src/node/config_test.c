@@ -261,11 +261,38 @@ static void an_adapter_s_further_keys_stand_in_its_section(void **state)
 	kp_buf_fini(&out);
 }
 
+static void what_is_said_of_an_object_is_a_section_of_the_client(void **state)
+{
+	static const struct config_setting settings[] = {
+	        {TEXT("client.Book.PayServer.PayObj.retries"), TEXT("2")},
+	        {TEXT("client.sync-invoke-timeout"), TEXT("700")},
+	        {TEXT("client.A.B.C.hedge"), TEXT("50")},
+	        {TEXT("client.Book.PayServer.PayObj.idempotent"), TEXT("browse list")},
+	};
+	struct config_input input = sample();
+	input.settings = settings;
+	input.setting_count = 4;
+	struct kp_buf out = {0};
+	assert_int_equal(config_print(&input, &out, NULL), KP_OK);
+	kp_buf_append_byte(&out, '\0');
+	assert_non_null(strstr((const char *)out.data, "      sync-invoke-timeout=700\n"
+	                                               "      <Book.PayServer.PayObj>\n"
+	                                               "        retries=2\n"
+	                                               "        idempotent=browse list\n"
+	                                               "      </Book.PayServer.PayObj>\n"
+	                                               "      <A.B.C>\n"
+	                                               "        hedge=50\n"
+	                                               "      </A.B.C>\n"
+	                                               "    </client>\n"));
+	kp_buf_fini(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(config_is_what_it_was),
 	        cmocka_unit_test(an_adapter_s_further_keys_stand_in_its_section),
+	        cmocka_unit_test(what_is_said_of_an_object_is_a_section_of_the_client),
 	        cmocka_unit_test(config_is_read_back_by_our_own_parser),
 	        cmocka_unit_test(config_settings_take_the_place_of_defaults),
 	        cmocka_unit_test(config_refuses_what_some_parser_would_misread),

@@ -49,6 +49,32 @@ def test_keys_of_an_adapter_reach_the_server(up, tmp_path):
     assert int(re.search(r"threads: (\d+)", resources)[1]) >= 5  # main, a loop, the agent's side, two of the pool
 
 
+def test_what_is_said_of_calls_reaches_the_server(up, tmp_path):
+    platform = up()
+    folder = tmp_path / "calls"
+    shutil.copytree(USER, folder)
+    conf = folder / "kipp.conf"
+    calls = "<client>\nsync-invoke-timeout=700\n<Book.PayServer.PayObj>\nretries=2\nidempotent=*\n" \
+            "</Book.PayServer.PayObj>\n</client>\n</server>"
+    conf.write_text(conf.read_text().replace("</server>", calls))
+    platform.kipp("deploy", folder)
+    written = os.path.join(platform.data, "node", "servers", "Shared.UserServer.1", "conf",
+                           "Shared.UserServer.config.conf")
+    with open(written, encoding="utf-8") as file:
+        text = file.read()
+    edited = text.replace("retries=2", "retries=0").replace("sync-invoke-timeout=700", "sync-invoke-timeout=800")
+    assert edited != text
+    with open(written, "w", encoding="utf-8") as file:
+        file.write(edited)
+    said = platform.kipp("admin", "Shared.UserServer.1", "tars.loadproperty").out
+    assert "changed: client<sync-invoke-timeout> from '700' to '800'\n" in said
+    assert "changed: Book.PayServer.PayObj<retries> from '2' to '0'\n" in said
+    conf.write_text(conf.read_text().replace("retries=2", "retires=2").replace("<Book.PayServer.PayObj>", "<PayObj>")
+                    .replace("</Book.PayServer.PayObj>", "</PayObj>"))
+    said = platform.kipp("deploy", folder, code=2).err
+    assert "did you mean 'retries'?" in said and "'PayObj' is no object" in said
+
+
 def test_a_wrong_value_and_a_wrong_key_are_told_before_anything_is_sent(kipp, tmp_path):
     nowhere = ("--controller", "127.0.0.1:1")
     folder = with_adapter(tmp_path / "bad", "    dispatch=thread\n    dipsatch=pool\n")

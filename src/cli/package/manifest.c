@@ -291,24 +291,32 @@ static void fail_unknown_key(struct reader *reader, const struct manifest_key *k
 		     KP_STR_ARG(node->name), known);
 }
 
-// read_setting takes a key that the server reads itself, by the table that the server has.
-static bool read_setting(struct reader *reader, const struct kp_conf_node *node,
-                         struct kp_str_str_map *settings)
+static void add_setting(struct reader *reader, struct kp_str_str_map *settings, const char *prefix,
+                        const struct kp_conf_node *node)
 {
-	const struct key *key = keys_find(KEY_OF_ADAPTER, node->name);
+	struct kp_str_str_map_entry *more =
+	        cli_alloc(reader->cli, settings->len + 1, sizeof(*more));
+	for (size_t i = 0; i < settings->len; i++)
+		more[i] = settings->ptr[i];
+	more[settings->len].key =
+	        kp_str(cli_text(reader->cli, "%s%.*s", prefix, KP_STR_ARG(node->name)));
+	more[settings->len].value = node->value;
+	settings->ptr = more;
+	settings->len++;
+}
+
+// read_setting takes a key that the server reads itself, by the table that the server has. False:
+// there is no such key.
+static bool read_setting(struct reader *reader, const struct kp_conf_node *node,
+                         enum key_section kind, const char *prefix, struct kp_str_str_map *settings)
+{
+	const struct key *key = keys_find(kind, node->name);
 	struct kp_why why;
 	if (!key)
 		return false;
 	if (keys_check(key, node->value, &why) != KP_OK)
 		fail(reader, node, "%s", why.text);
-	struct kp_str_str_map_entry *more =
-	        cli_alloc(reader->cli, settings->len + 1, sizeof(*more));
-	for (size_t i = 0; i < settings->len; i++)
-		more[i] = settings->ptr[i];
-	more[settings->len].key = node->name;
-	more[settings->len].value = node->value;
-	settings->ptr = more;
-	settings->len++;
+	add_setting(reader, settings, prefix, node);
 	return true;
 }
 
@@ -321,7 +329,7 @@ static void read_keys(struct reader *reader, const struct kp_conf_node *section,
 		const struct manifest_key *key = find_key(keys, count, node->name);
 		if (key)
 			key->read(reader, node, target);
-		else if (!settings || !read_setting(reader, node, settings))
+		else if (!settings || !read_setting(reader, node, KEY_OF_ADAPTER, "", settings))
 			fail_unknown_key(reader, keys, count, node);
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -335,14 +343,42 @@ static void read_keys(struct reader *reader, const struct kp_conf_node *section,
 static void read_settings(struct reader *reader, const struct kp_conf_node *section,
                           struct kp_str_str_map *settings)
 {
-	size_t count = 0;
 	const struct kp_conf_node *node = NULL;
 	while ((node = kp_conf_next(section, node, KP_CONF_KEY)))
-		count++;
-	settings->ptr = cli_alloc(reader->cli, count + 1, sizeof(*settings->ptr));
+		add_setting(reader, settings, "", node);
+}
+
+// read_calls reads a part of the section <client>: what the server says of its calls, of all or of
+// those to one object.
+static void read_calls(struct reader *reader, const struct kp_conf_node *section,
+                       enum key_section kind, const char *prefix)
+{
+	struct kp_str_str_map *settings = &reader->manifest->server.settings;
+	const struct kp_conf_node *node = NULL;
 	while ((node = kp_conf_next(section, node, KP_CONF_KEY))) {
-		settings->ptr[settings->len].key = node->name;
-		settings->ptr[settings->len++].value = node->value;
+		const struct key *near;
+		if (read_setting(reader, node, kind, prefix, settings))
+			continue;
+		near = keys_nearest(kind, node->name);
+		fail(reader, node, "there is no key '%.*s' here%s%s%s", KP_STR_ARG(node->name),
+		     near ? "; did you mean '" : "", near ? near->name : "", near ? "'?" : "");
+	}
+}
+
+static void read_client(struct reader *reader, const struct kp_conf_node *section)
+{
+	const struct kp_conf_node *object = NULL;
+	read_calls(reader, section, KEY_OF_CLIENT, "client.");
+	while ((object = kp_conf_next(section, object, KP_CONF_SECTION))) {
+		size_t dots = 0;
+		for (size_t i = 0; i < object->name.len; i++)
+			dots += object->name.ptr[i] == '.';
+		if (dots != 2)
+			fail(reader, object,
+			     "'%.*s' is no object; write <Demo.HelloServer.HelloObj>",
+			     KP_STR_ARG(object->name));
+		read_calls(reader, object, KEY_OF_OBJECT,
+		           cli_text(reader->cli, "client.%.*s.", KP_STR_ARG(object->name)));
 	}
 }
 
@@ -366,6 +402,8 @@ static void read_server(struct reader *reader, const struct kp_conf_node *sectio
 	while ((node = kp_conf_next(section, node, KP_CONF_SECTION))) {
 		if (kp_str_equal(node->name, kp_str("settings")))
 			read_settings(reader, node, &server->settings);
+		else if (kp_str_equal(node->name, kp_str("client")))
+			read_client(reader, node);
 		else
 			read_adapter(reader, node);
 	}
