@@ -6,12 +6,15 @@
 #pragma once
 
 #include <setjmp.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -26,12 +29,23 @@ static inline const char *cert_path(const char *name)
 	return path;
 }
 
+static inline int run_shell(const char *text)
+{
+	pid_t pid;
+	int status = -1;
+	char *const argv[] = {(char *)"sh", (char *)"-c", (char *)text, NULL};
+	if (posix_spawnp(&pid, "sh", NULL, NULL, argv, environ) != 0)
+		return -1;
+	waitpid(pid, &status, 0);
+	return status;
+}
+
 // run_in_dir runs a shell command in the directory of certificates.
 static inline void run_in_dir(const char *command)
 {
 	char text[2048];
 	snprintf(text, sizeof(text), "cd %s && (%s) >log 2>&1 </dev/null", cert_dir, command);
-	if (system(text) != 0)
+	if (run_shell(text) != 0)
 		fail_msg("failed: %s", text);
 }
 
@@ -90,5 +104,5 @@ static inline int remove_certs(void **state)
 {
 	char text[128];
 	snprintf(text, sizeof(text), "rm -rf %s", cert_dir);
-	return system(text);
+	return run_shell(text);
 }

@@ -520,9 +520,13 @@ static void a_bad_reload_keeps_what_was(void **state)
 	kp_tls_source_free(to);
 }
 
+struct ends {
+	struct kp_tls_source *from, *to;
+};
+
 static void *shake_often(void *arg)
 {
-	struct kp_tls_source *from = arg, *to = source(client_options(), false);
+	struct kp_tls_source *from = ((struct ends *)arg)->from, *to = ((struct ends *)arg)->to;
 	for (int i = 0; i < 20; i++) {
 		struct end server = open_end(from, NULL, NULL);
 		struct end client = open_end(to, "localhost", NULL);
@@ -532,21 +536,22 @@ static void *shake_often(void *arg)
 		close_end(&client);
 		close_end(&server);
 	}
-	kp_tls_source_free(to);
 	return NULL;
 }
 
 static void reloading_under_load_fails_nobody(void **state)
 {
 	pthread_t threads[3];
-	struct kp_tls_source *from = source(server_options(cert_path("server.pem")), true);
+	struct ends ends = {source(server_options(cert_path("server.pem")), true),
+	                    source(client_options(), false)};
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, shake_often, from), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, shake_often, &ends), 0);
 	for (int i = 0; i < 30; i++)
-		assert_int_equal(kp_tls_source_reload(from, NULL), KP_OK);
+		assert_int_equal(kp_tls_source_reload(ends.from, NULL), KP_OK);
 	for (int i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
-	kp_tls_source_free(from);
+	kp_tls_source_free(ends.from);
+	kp_tls_source_free(ends.to);
 	assert_int_equal(kp_mem_live(), 0);
 }
 
