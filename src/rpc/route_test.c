@@ -260,6 +260,71 @@ static void evidence_is_pooled_over_all_loops(void **state)
 	close_world(&world);
 }
 
+enum {
+	CALLERS = 30,
+	CALLS = 10, // of each, fewer than an explanation tells
+};
+
+struct callers {
+	struct world *world;
+	pthread_barrier_t all_have_called, told;
+	int failed; // atomic
+};
+
+static void *call_seldom(void *arg)
+{
+	struct callers *callers = arg;
+	struct kp_call *call;
+	assert_int_equal(kp_call_open(callers->world->client, &call), KP_OK);
+	for (int i = 0; i < CALLS; i++) {
+		int32_t id;
+		if (RpcTest_Echo_add(callers->world->echo, call, 0, 0, &id) != KP_OK)
+			__atomic_fetch_add(&callers->failed, 1, __ATOMIC_RELAXED);
+		usleep(20000);
+	}
+	kp_call_close(call);
+	pthread_barrier_wait(&callers->all_have_called);
+	pthread_barrier_wait(&callers->told);
+	return NULL;
+}
+
+static int count_text(const struct kp_buf *in, const char *text)
+{
+	int count = 0;
+	const char *at = (const char *)in->data, *end = at + in->len;
+	for (; (at = memmem(at, (size_t)(end - at), text, strlen(text))) != NULL; at++)
+		count++;
+	return count;
+}
+
+// Each by itself would find the dead one of ten out anew.
+static void many_that_seldom_call_hardly_notice_a_dead_server(void **state)
+{
+	struct world world;
+	struct kp_buf out = {0};
+	pthread_t threads[CALLERS];
+	open_world(&world, 10);
+	close_shop(&world.shops[4]);
+	struct callers callers = {.world = &world};
+	pthread_barrier_init(&callers.all_have_called, NULL, CALLERS + 1);
+	pthread_barrier_init(&callers.told, NULL, CALLERS + 1);
+	for (int i = 0; i < CALLERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, call_seldom, &callers), 0);
+	pthread_barrier_wait(&callers.all_have_called);
+	assert_int_equal(kp_client_explain(world.client, world.object, &out), KP_OK);
+	pthread_barrier_wait(&callers.told);
+	for (int i = 0; i < CALLERS; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(callers.failed, 0);
+	assert_int_equal(count_text(&out, "as a thread's own loop"), CALLERS);
+	printf("%d of %d calls went to it\n", count_text(&out, "(retry)"), CALLERS * CALLS);
+	assert_true(count_text(&out, "(retry)") < CALLERS / 2);
+	kp_buf_fini(&out);
+	pthread_barrier_destroy(&callers.all_have_called);
+	pthread_barrier_destroy(&callers.told);
+	close_world(&world);
+}
+
 static void as_many_are_isolated_as_is_allowed(void **state)
 {
 	struct world world;
@@ -296,6 +361,7 @@ int main(void)
 	        cmocka_unit_test(connection_refused_that_waits_out_the_whole_connect_timeout),
 	        cmocka_unit_test(a_dead_server_of_ten_fails_nobody),
 	        cmocka_unit_test(evidence_is_pooled_over_all_loops),
+	        cmocka_unit_test(many_that_seldom_call_hardly_notice_a_dead_server),
 	        cmocka_unit_test(as_many_are_isolated_as_is_allowed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
