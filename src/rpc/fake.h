@@ -24,6 +24,7 @@ struct fake {
 	int listener;
 	int port;
 	int stop[2]; // a pipe
+	int fd;      // of the connection whose packet it is
 	pthread_t thread;
 	int requests;     // atomic; two-way ones
 	int oneways;      // atomic; neither hellos nor cancels
@@ -149,6 +150,7 @@ static inline bool fake_serve(struct fake *fake, int i)
 	size_t size;
 	struct kp_buf out = {0};
 	bool goes_on = true;
+	fake->fd = fake->ready[i].fd;
 	while (goes_on && kp_frame_find(kp_buf_bytes(in), 1 << 20, &packet, &size) == KP_OK) {
 		struct kp_request_packet request;
 		assert_int_equal(kp_request_packet_decode(packet, NULL, &request), KP_OK);
