@@ -124,6 +124,22 @@ int kp_address_port(const struct kp_address *address)
 	return ntohs(((const struct sockaddr_in *)base)->sin_port);
 }
 
+size_t kp_address_ip(const struct kp_address *address, uint8_t bytes[16])
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address->storage;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address->storage;
+	switch (address->storage.ss_family) {
+	case AF_INET:
+		memcpy(bytes, &v4->sin_addr, sizeof(v4->sin_addr));
+		return sizeof(v4->sin_addr);
+	case AF_INET6:
+		memcpy(bytes, &v6->sin6_addr, sizeof(v6->sin6_addr));
+		return sizeof(v6->sin6_addr);
+	default:
+		return 0;
+	}
+}
+
 void kp_address_format(const struct kp_address *address, char text[KP_ADDRESS_TEXT_MAX])
 {
 	char host[KP_ADDRESS_TEXT_MAX];

@@ -27,6 +27,9 @@ void kp_address_format(const struct kp_address *address, char text[KP_ADDRESS_TE
 // kp_address_host writes "10.0.0.7"; all callers through Unix sockets are "unix".
 void kp_address_host(const struct kp_address *address, char text[KP_ADDRESS_TEXT_MAX]);
 int kp_address_port(const struct kp_address *address);
+// kp_address_ip copies the bytes of an IP address in the order of the network and returns how many
+// they are, 4 or 16; 0: it is something else.
+size_t kp_address_ip(const struct kp_address *address, uint8_t bytes[16]);
 // kp_address_path returns a Unix socket's path, or NULL.
 const char *kp_address_path(const struct kp_address *address);
 // kp_address_of_list takes the first IPv4 address of a look-up's result, or else its first: a name

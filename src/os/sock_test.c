@@ -148,6 +148,20 @@ static void a_missing_directory_is_no_mystery(void **state)
 	assert_int_equal(kp_sock_listen_path(&address, 0660, &listener), KP_ERR_INVALID);
 }
 
+static void an_address_gives_its_bytes(void **state)
+{
+	struct kp_address address;
+	uint8_t bytes[16];
+	assert_int_equal(kp_address_parse("10.0.0.7", 1, &address), KP_OK);
+	assert_int_equal(kp_address_ip(&address, bytes), 4);
+	assert_memory_equal(bytes, "\x0a\0\0\x07", 4);
+	assert_int_equal(kp_address_parse("fd00::7", 1, &address), KP_OK);
+	assert_int_equal(kp_address_ip(&address, bytes), 16);
+	assert_memory_equal(bytes, "\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x07", 16);
+	address.storage.ss_family = AF_UNIX;
+	assert_int_equal(kp_address_ip(&address, bytes), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +171,7 @@ int main(void)
 	        cmocka_unit_test(permissions_are_what_was_asked_for),
 	        cmocka_unit_test(what_a_dead_listener_left_is_replaced),
 	        cmocka_unit_test(a_file_in_the_way_is_left_alone),
+	        cmocka_unit_test(an_address_gives_its_bytes),
 	        cmocka_unit_test(a_missing_directory_is_no_mystery),
 	};
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

@@ -9,8 +9,6 @@
 #include "rpc/conn_http.h"
 #include "rpc/server_internal.h"
 
-#include <netinet/in.h>
-
 enum {
 	LATE_MS = 1500,           // between two sweeps: the loop cannot keep up
 	SLOWEST_PER_S = 64 << 10, // bytes of a large packet that has taken longer than frame_ms
@@ -26,13 +24,11 @@ struct server_sources {
 
 static bool ip_of(const struct kp_address *address, struct kp_ip *ret)
 {
-	if (address->storage.ss_family == AF_INET)
-		*ret = kp_ip_v4(&((const struct sockaddr_in *)&address->storage)->sin_addr);
-	else if (address->storage.ss_family == AF_INET6)
-		*ret = kp_ip_v6(&((const struct sockaddr_in6 *)&address->storage)->sin6_addr);
-	else
-		return false;
-	return true;
+	uint8_t bytes[16];
+	size_t size = kp_address_ip(address, bytes);
+	if (size > 0)
+		*ret = size == 4 ? kp_ip_v4(bytes) : kp_ip_v6(bytes);
+	return size > 0;
 }
 
 static void lock(struct server_sources *sources)

@@ -58,7 +58,7 @@ static bool read_limits(char **arguments, struct kp_limits *limits)
 		int64_t *field = kp_limits_field(limits, name);
 		if (!field)
 			return false;
-		*field = atoll(sign + 1);
+		*field = strtoll(sign + 1, NULL, 10);
 	}
 	return true;
 }
@@ -299,6 +299,8 @@ int main(int argc, char **argv)
 	if (argc >= 2 && strcmp(argv[1], "serve") == 0)
 		return serve(argv + 2);
 	if (argc == 3 && strcmp(argv[1], "call") == 0)
-		return call(atoi(argv[2]));
-	return argc == 4 ? attack(argv[1], atoi(argv[2]), atoi(argv[3])) : 2;
+		return call((int)strtol(argv[2], NULL, 10));
+	return argc == 4 ? attack(argv[1], (int)strtol(argv[2], NULL, 10),
+	                          (int)strtol(argv[3], NULL, 10))
+	                 : 2;
 }
