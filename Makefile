@@ -46,7 +46,7 @@ lint: build-clang ## what a machine can say about the sources
 	@tools/lint $(BUILD)/clang
 
 format: ## rewrite the sources as .clang-format says
-	@git ls-files -z --cached --others --exclude-standard '*.c' '*.h' | xargs -0 clang-format -i
+	@git ls-files -z --cached --others --exclude-standard '*.c' '*.h' '*.cc' '*.hpp' | xargs -0 clang-format -i
 
 # The other builds, each below build/ in a directory of its own.
 .PHONY: build-asan build-tsan build-fuzz build-clang
@@ -55,9 +55,9 @@ build-asan:
 build-tsan:
 	@$(call build,$(BUILD)/tsan,$(SANITIZE)=thread)
 build-fuzz:
-	@export CC=clang; $(call build,$(BUILD)/fuzz,$(SANITIZE)=address$(comma)undefined -Dfuzz=true,fuzzers)
+	@export CC=clang CXX=clang++; $(call build,$(BUILD)/fuzz,$(SANITIZE)=address$(comma)undefined -Dfuzz=true,fuzzers)
 build-clang:
-	@export CC=clang; $(call build,$(BUILD)/clang,--buildtype=debugoptimized)
+	@export CC=clang CXX=clang++; $(call build,$(BUILD)/clang,--buildtype=debugoptimized)
 
 install: all ## into DESTDIR and PREFIX
 	@meson configure $(BUILD) -Dprefix=$(PREFIX)
