@@ -230,8 +230,9 @@ int main(int argc, char **argv)
 		return 2;
 	int threads = (int)strtol(argv[4], NULL, 10) < THREADS_MAX ? (int)strtol(argv[4], NULL, 10)
 	                                                           : THREADS_MAX;
-	struct kp_client_options options = {.timeout_ms = (int)strtol(argv[5], NULL, 10),
-	                                    .caller = "Test.Soak"};
+	struct kp_tls_options tls = {.trusts_anybody = true};
+	struct kp_client_options options = {
+	        .tls = &tls, .timeout_ms = (int)strtol(argv[5], NULL, 10), .caller = "Test.Soak"};
 	if (kp_client_open(&options, &client, &why) != KP_OK) {
 		fprintf(stderr, "%s\n", why.text);
 		return 1;
