@@ -118,9 +118,10 @@ static void callers_of_a_frozen_server_recover_within_one_timeout(void **state)
 	open_stage(&stage, freezes, fake_right, 300, NULL);
 	run_load(stage.client, &stage.load, IN_FLIGHT, 4000);
 	assert_true(fake_count(&stage.a.requests) > DIES_AFTER);
-	// Those that were with it when it froze wait for one timeout, and no others do.
+	// Those that were with it when it froze wait for one timeout, and on a slow machine some
+	// that followed before the first of those was noticed; then no others do.
 	assert_int_equal(stage.load.failed, stage.load.silent);
-	assert_in_range(stage.load.failed, 1, IN_FLIGHT);
+	assert_in_range(stage.load.failed, 1, 2 * IN_FLIGHT);
 	run_load(stage.client, &stage.load, IN_FLIGHT, 2000);
 	assert_int_equal(stage.load.failed, 0);
 	close_stage(&stage);
