@@ -5,7 +5,7 @@
 #include "base/try.h"
 
 enum {
-	SEALED_MAX = 1 << 20,  // above it plain bytes wait: the peer may never take them
+	SEALED_MAX = 256 << 10,  // above it plain bytes wait: the peer may never take them
 	HANDSHAKE_BYTE = 0x16, // that every TLS connection begins with
 };
 

@@ -1,5 +1,6 @@
 """What `make install` puts in place is enough to build and run a service, by pkg-config and by CMake."""
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -189,3 +190,21 @@ def test_a_missing_module_is_one_sentence(prefix, built):
         assert "TLS needs libkipp-tls.so.0, which cannot be loaded" in server.text
     finally:
         os.rename(module + ".away", module)
+
+
+def test_certificates_are_read_anew_while_the_server_runs(built, service):
+    server = built("ssl -h 127.0.0.1 -p 0 -t 60000")
+    port = listening_port(server.pid)
+    first = (service / "own.pem").read_text()
+    (service / "first.pem").write_text(first)
+    (service / "own.pem").write_text("rubbish")
+    server.kill(signal.SIGHUP)
+    server.wait_line("certificates and keys stay as they were: .*own.pem is no certificate in PEM form")
+    assert ask_over_tls(port, service / "first.pem")
+    make_certificate(service)
+    assert (service / "own.pem").read_text() != first
+    server.kill(signal.SIGHUP)
+    server.wait_line("certificates and keys are read anew")
+    assert ask_over_tls(port, service / "own.pem")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        ask_over_tls(port, service / "first.pem")
