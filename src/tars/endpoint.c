@@ -63,7 +63,7 @@ static bool is_host_char(char c)
 
 static bool is_set_char(char c)
 {
-	return c > ' ' && c != 0x7f && c != ':' && c != '@';
+	return c > ' ' && c < 0x7f && c != ':' && c != '@'; // also where char is unsigned
 }
 
 static bool consists_of(struct kp_str str, bool (*is_fine)(char c))
