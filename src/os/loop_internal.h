@@ -12,7 +12,7 @@ struct kp_loop {
 	uv_async_t wake;
 	uv_prepare_t prepare;
 	uv_check_t check;
-	uv_idle_t idle; // active while a fiber is left ready at a batch's end
+	uv_idle_t idle;  // active while a fiber is left ready at a batch's end
 	int64_t now_ns;  // 0: not read in this batch
 	int64_t woke_ns; // the first time read in this batch; 0: none yet
 	bool is_stopping;

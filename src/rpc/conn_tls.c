@@ -5,8 +5,8 @@
 #include "base/try.h"
 
 enum {
-	SEALED_MAX = 256 << 10,  // above it plain bytes wait: the peer may never take them
-	HANDSHAKE_BYTE = 0x16, // that every TLS connection begins with
+	SEALED_MAX = 256 << 10, // above it plain bytes wait: the peer may never take them
+	HANDSHAKE_BYTE = 0x16,  // that every TLS connection begins with
 };
 
 kp_err kp_conn_tls_new(struct kp_tls_source *source, const char *host,
