@@ -53,7 +53,7 @@ static inline void read_reply(int fd, bool is_head, struct reply *reply)
 	assert_int_equal(sscanf(reply->text, "HTTP/1.1 %d ", &reply->status), 1);
 	reply->head = (struct kp_str){reply->text, len};
 	const char *length = header(reply, "Content-Length");
-	size_t size = length && !is_head ? (size_t)atoi(length) : 0;
+	size_t size = length && !is_head ? strtoul(length, NULL, 10) : 0;
 	reply->body.ptr = reply->text + len;
 	while (reply->body.len < size) {
 		size_t got =

@@ -151,7 +151,7 @@ static void a_server_describes_itself(void **state)
 	                        "response)\"");
 	ask(&world, &reply, "HEAD /EchoObj" HEAD "\r\n");
 	assert_int_equal(reply.status, 200);
-	assert_true(atoi(header(&reply, "Content-Length")) > 100);
+	assert_true(strtoul(header(&reply, "Content-Length"), NULL, 10) > 100);
 	ask(&world, &reply, "OPTIONS /EchoObj/add" HEAD "\r\n");
 	assert_string_equal(header(&reply, "Allow"), "POST, OPTIONS");
 	ask(&world, &reply, "OPTIONS *" HEAD "\r\n");
@@ -167,7 +167,7 @@ static void health_and_counters_can_be_asked_for(void **state)
 	ask_text(&world, LIVE, &reply);
 	assert_body(&reply, "ok\n");
 	ask(&world, &reply, "GET /readyz?verbose" HEAD "\r\n");
-	assert_body(&reply, "[+]serving ok\n[+]not-draining ok\nok\n");
+	assert_body(&reply, "[+]serving ok\n[+]not-draining ok\n[+]not-suspended ok\nok\n");
 	post(&world, "ping", "", "{}", &reply);
 	ask(&world, &reply, "GET /metrics" HEAD "\r\n");
 	assert_string_equal(header(&reply, "Content-Type"),

@@ -216,16 +216,28 @@ static void put_check(struct kp_buf *out, bool is_good, const char *name)
 	kp_buf_printf(out, "[%c]%s %s\n", is_good ? '+' : '-', name, is_good ? "ok" : "failed");
 }
 
+// has_suspended tells whether some adapter takes no connections because it is attacked.
+static bool has_suspended(const struct kp_server *server)
+{
+	for (size_t i = 0; i < server->adapters.len; i++)
+		if (kp_server_is_suspended(server, (int)i))
+			return true;
+	return false;
+}
+
 // is_ready tells whether new work may be sent here.
 static bool is_ready(const struct http_conn *http, bool is_verbose, struct kp_buf *out)
 {
-	bool takes_calls = !http->conn->loop->is_draining;
+	bool is_draining = http->conn->loop->is_draining;
+	bool is_suspended = has_suspended(http->conn->loop->server);
 	if (is_verbose) {
 		put_check(out, true, "serving");
-		put_check(out, takes_calls, "not-draining");
+		put_check(out, !is_draining, "not-draining");
+		put_check(out, !is_suspended, "not-suspended");
 	}
-	kp_buf_append_str(out, kp_str(takes_calls ? "ok\n" : "not ready\n"));
-	return takes_calls;
+	bool is_good = !is_draining && !is_suspended;
+	kp_buf_append_str(out, kp_str(is_good ? "ok\n" : "not ready\n"));
+	return is_good;
 }
 
 // --- pages

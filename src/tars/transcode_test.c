@@ -368,6 +368,61 @@ static void transcode_survives_running_out(void **state)
 	}
 }
 
+static void forms_differ_where_their_readers_do(void **state)
+{
+	static const struct {
+		const struct kp_json_form *form;
+		const char *json;
+	} rows[] = {
+	        {&kp_json_form_http,
+	         "{\"tars_ret\":{\"id\":9223372036854775807,\"items\":[],\"notes\":{},\"parts\":[],"
+	         "\"currency\":\"x\",\"gift\":null,\"rate\":1.5,\"flags\":7,\"urgent\":true,"
+	         "\"by_bool\":[],\"seal\":\"AQL/\",\"state\":\"Paid\"}}"},
+	        {&kp_json_form_packet,
+	         "{\"tars_ret\":{\"id\":9223372036854775807,\"items\":[],\"notes\":{},\"parts\":[],"
+	         "\"currency\":\"x\",\"gift\":null,\"rate\":1.5,\"flags\":7,\"urgent\":true,"
+	         "\"by_bool\":[],\"seal\":[1,2,255],\"state\":1}}"},
+	};
+	struct kp_arena *arena = kp_arena_new(0);
+	struct kp_buf body = {0};
+	kp_struct_begin(&body, 0);
+	kp_i64_encode(&body, 0, INT64_MAX);
+	kp_str_encode(&body, 4, kp_str("x"));
+	kp_u32_encode(&body, 7, 7);
+	kp_bytes_encode(&body, 10, (struct kp_bytes){(const uint8_t *)"\1\2\377", 3});
+	kp_i32_encode(&body, 11, 1);
+	kp_struct_end(&body);
+	for (size_t i = 0; i < 2; i++) {
+		struct kp_buf out = {0};
+		struct kp_why why = {""};
+		assert_int_equal(kp_args_to_json_form(&sample_functions[SAMPLE_PUT], rows[i].form,
+		                                      kp_buf_bytes(&body), &out, arena, &why),
+		                 KP_OK);
+		kp_buf_append_byte(&out, '\0');
+		assert_string_equal(out.data, rows[i].json);
+		kp_buf_fini(&out);
+	}
+	kp_buf_fini(&body);
+	kp_arena_free(arena);
+}
+
+static void a_tolerant_form_passes_over_what_is_not_known(void **state)
+{
+	struct kp_str json = kp_str("{\"visitor\":\"a\",\"cents\":1,\"receipt\":\"out\",\"x\":{}}");
+	struct kp_arena *arena = kp_arena_new(0);
+	struct kp_buf out = {0};
+	struct kp_why why = {""};
+	const struct kp_function *function = &sample_functions[SAMPLE_PAY];
+	assert_int_equal(
+	        kp_json_to_args_form(function, &kp_json_form_packet, json, &out, arena, &why),
+	        KP_OK);
+	assert_int_equal(
+	        kp_json_to_args_form(function, &kp_json_form_http, json, &out, arena, &why),
+	        KP_ERR_INVALID);
+	kp_buf_fini(&out);
+	kp_arena_free(arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -378,6 +433,8 @@ int main(void)
 	        cmocka_unit_test(answer_survives_every_truncation_and_flipped_bit),
 	        cmocka_unit_test(random_values_go_there_and_back),
 	        cmocka_unit_test(transcode_survives_running_out),
+	        cmocka_unit_test(forms_differ_where_their_readers_do),
+	        cmocka_unit_test(a_tolerant_form_passes_over_what_is_not_known),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

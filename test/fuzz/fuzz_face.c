@@ -181,7 +181,7 @@ static const char *next_response(const char *text)
 		return end;
 	const char *length = strstr(text, "\r\nContent-Length: ");
 	kp_assert(length && length < end);
-	size_t size = (size_t)atoi(length + strlen("\r\nContent-Length: "));
+	size_t size = strtoul(length + strlen("\r\nContent-Length: "), NULL, 10);
 	return strlen(end) < size ? end + strlen(end)
 	                          : end + size; // to HEAD, and nothing behind it
 }
