@@ -66,7 +66,12 @@ static bool read_limits(char **arguments, struct kp_limits *limits)
 static void print_state(struct kp_server *server)
 {
 	struct kp_server_event event;
-	static const char *const kinds[] = {"ban", "suspend", "resume"};
+	static const char *const kinds[] = {
+	        [KP_EVENT_BAN] = "ban",
+	        [KP_EVENT_SUSPEND] = "suspend",
+	        [KP_EVENT_RESUME] = "resume",
+	        [KP_EVENT_HELD] = "held",
+	};
 	while (kp_server_next_event(server, &event))
 		printf("event %s %s\n", kinds[event.kind], event.text);
 	struct kp_adapter_stats stats;
