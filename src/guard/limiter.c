@@ -21,6 +21,7 @@ enum {
 };
 
 #define TARGET_NS_DEFAULT   5000000
+#define BATCH_NS_DEFAULT    3000000
 #define INTERVAL_NS_DEFAULT 100000000
 #define CLUSTER_NS_DEFAULT  1000000000
 
@@ -55,6 +56,8 @@ void kp_limiter_set(struct kp_limiter *limiter, const struct kp_limiter_options 
 		own->floor = FLOOR_DEFAULT;
 	if (own->target_delay_ns <= 0)
 		own->target_delay_ns = TARGET_NS_DEFAULT;
+	if (own->batch_ns <= 0)
+		own->batch_ns = BATCH_NS_DEFAULT;
 	if (own->interval_ns <= 0)
 		own->interval_ns = INTERVAL_NS_DEFAULT;
 	if (own->cluster_ns <= 0)
@@ -272,11 +275,12 @@ static bool is_flooded(const struct kp_limiter *limiter)
 static struct meeting meet_on_fibers(const struct kp_limiter *limiter,
                                      const struct kp_limiter_ask *ask)
 {
-	int64_t target_ns = limiter->options.target_delay_ns;
+	int64_t batch_ns = limiter->options.batch_ns;
+	bool is_flood = is_flooded(limiter);
 	return (struct meeting){
 	        .delay_ns = ask->delay_ns,
-	        .target_ns = is_flooded(limiter) ? target_ns / 32 : target_ns / 2,
-	        .fit_ns = FIT_TARGETS * target_ns,
+	        .target_ns = is_flood ? batch_ns / 16 : batch_ns,
+	        .fit_ns = is_flood ? batch_ns : 8 * batch_ns,
 	};
 }
 
@@ -312,7 +316,9 @@ static kp_verdict choose_contested(struct kp_limiter *limiter, const struct kp_l
 	bool is_crowded = ask->in_progress >= limiter->options.ceiling - kept_back(limiter, 8);
 	int64_t slack_ns = limiter->options.interval_ns / 2 + 7 * limiter->caller_ns;
 	if (limiter->level >= 0 && slot->next_ns <= ask->now_ns + slack_ns) {
-		if (meeting->delay_ns >= meeting->fit_ns * (is_top ? 8 : 1))
+		// On fibers the few of modest callers may stretch a batch.
+		bool may_stretch = limiter->options.workers == 0 && !slot->is_greedy;
+		if (meeting->delay_ns >= meeting->fit_ns * (is_top ? 8 : may_stretch ? 4 : 1))
 			return KP_REFUSE_DELAY;
 		slot->next_ns = max_ns(slot->next_ns, ask->now_ns) + step_of(limiter, slot);
 		return KP_ADMIT;
