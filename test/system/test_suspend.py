@@ -3,6 +3,7 @@ import os
 import re
 import signal
 import socket
+import threading
 import time
 
 from conftest import BOOK, wait_until
@@ -19,18 +20,40 @@ def attack(platform, number, suspend_ms):
     row = platform.instances(PAY)[one]
     port = int(re.search(r"-p (\d+)", row["endpoints"][0])[1])
 
+    sent, is_over = [], threading.Event()
+
+    def send_garbage():
+        while not is_over.is_set():
+            try:
+                with socket.create_connection(("127.0.0.1", port), 1) as peer:
+                    peer.sendall(b"\0\0\0\1garbage")
+                    while peer.recv(100):
+                        pass
+                    sent.append(1)
+            except OSError:
+                pass
+
+    def is_suspended():
+        return "suspended: " in explained(platform)[one]["reason"] or \
+            [event for event in platform.events() if event["kind"] == "adapter.suspended" and event["subject"] == one]
+
     def strike():
-        for _ in range(100):
-            with socket.create_connection(("127.0.0.1", port)) as peer:
-                peer.sendall(b"\0\0\0\1garbage")
-                while peer.recv(100):
-                    pass
+        goal = len(sent) + 20
+        wait_until(lambda: len(sent) >= goal or is_suspended(), "malformed packets to be refused")
+        if is_suspended():
+            return True
         os.kill(row["pid"], signal.SIGSTOP)
         time.sleep(FROZEN_S)
         os.kill(row["pid"], signal.SIGCONT)
-        return "suspended: " in explained(platform)[one]["reason"] or \
-            [event for event in platform.events() if event["kind"] == "adapter.suspended" and event["subject"] == one]
-    wait_until(strike, f"{one} to suspend its adapter")
+        return is_suspended()
+
+    attacker = threading.Thread(target=send_garbage)
+    attacker.start()
+    try:
+        wait_until(strike, f"{one} to suspend its adapter")
+    finally:
+        is_over.set()
+        attacker.join()
     return row["pid"]
 
 
