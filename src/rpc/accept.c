@@ -43,8 +43,11 @@ void server_conn_unref_call(struct server_conn *conn)
 static void on_read(struct kp_conn *base, size_t size)
 {
 	struct server_conn *conn = KP_CONTAINER(base, struct server_conn, conn);
-	(void)size;
 	server_on_wake(conn->loop);
+	if (KP_LIKELY(size >= KP_TINY_READ))
+		conn->tiny_reads = 0;
+	else
+		server_on_dribble(conn);
 	conn->active_ns = conn->loop->checked_ns;
 	kp_list_remove(&conn->link);
 	kp_list_push(&conn->loop->conns, &conn->link);
@@ -116,6 +119,7 @@ static void on_close(struct kp_conn *base, enum kp_close_reason reason)
 	uncount(conn->adapter);
 	server_sources_leave(conn, reason);
 	server_end_pushes(conn);
+	kp_list_remove(&conn->dribble_link);
 	kp_list_remove(&conn->link);
 	kp_list_push(&loop->dead, &conn->link);
 	server_cancel_all(conn);

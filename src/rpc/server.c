@@ -376,6 +376,7 @@ static kp_err loop_init(struct kp_server *server, int index)
 	loop->stride = 1;
 	kp_list_init(&loop->conns);
 	kp_list_init(&loop->dead);
+	kp_list_init(&loop->dribblers);
 	loop->adapters = kp_alloc_zero(server->adapters.len, sizeof(*loop->adapters));
 	if (!loop->adapters)
 		return KP_ERR_NOMEM;
@@ -397,6 +398,7 @@ static void loop_fini(struct server_loop *loop)
 	loop->is_draining = true; // a connection that was handed over too late is closed
 	if (loop->loop) {
 		kp_timer_stop(&loop->sweep);
+		kp_timer_stop(&loop->dribble_pause);
 		stop_adapters(loop);
 		server_close_conns(loop);
 		server_reap_all(loop);

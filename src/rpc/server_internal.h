@@ -123,9 +123,11 @@ struct server_loop {
 	int until_check;                       // requests before the clock is read again
 	int stride;                            // requests between two readings
 	int64_t checked_ns;                    // the last one
-	int64_t delay_ns;      // how long the batch at hand had been running by then
-	uint64_t recent_calls; // atomic; in a second, averaged
-	uint64_t calls_seen;   // by the last sweep
+	int64_t delay_ns;         // how long the batch at hand had been running by then
+	uint64_t recent_calls;    // atomic; in a second, averaged
+	uint64_t calls_seen;      // by the last sweep
+	struct kp_list dribblers; // not read from until the pause ends
+	struct kp_timer dribble_pause;
 	struct kp_timer sweep;
 	struct kp_task drain;
 	bool is_draining;
@@ -139,13 +141,15 @@ struct server_conn {
 	struct kp_link link; // in the loop's conns or dead
 	struct server_loop *loop;
 	struct adapter_loop *adapter;
-	int calls;                 // in progress
-	struct kp_list unfinished; // of them: those that wait
-	struct kp_list pushes;     // ways back that handlers have opened
-	char *caller;              // owned; "App.Server", NULL: it did not say
-	uint32_t caller_key;       // for the limiter
-	bool is_kipp;              // it understands "busy"
-	uint64_t requests;         // that became calls
+	int calls;                   // in progress
+	struct kp_list unfinished;   // of them: those that wait
+	struct kp_list pushes;       // ways back that handlers have opened
+	struct kp_link dribble_link; // in the loop's dribblers
+	uint8_t tiny_reads;          // in a row
+	char *caller;                // owned; "App.Server", NULL: it did not say
+	uint32_t caller_key;         // for the limiter
+	bool is_kipp;                // it understands "busy"
+	uint64_t requests;           // that became calls
 	int64_t opened_ns;
 	int64_t active_ns;
 	uint64_t written_seen; // by the last sweep
@@ -229,6 +233,13 @@ bool server_admit(struct kp_call *call);
 // server_check_clock looks how late it has become; server_on_wake does so for free.
 void server_check_clock(struct server_loop *loop);
 void server_on_wake(struct server_loop *loop);
+
+// dribble.c
+enum {
+	KP_TINY_READ = 24, // no packet is shorter
+};
+// server_on_dribble: less than a packet came.
+void server_on_dribble(struct server_conn *conn);
 
 // held.c
 // server_next_held finds a handler that holds its loop and of which nobody was told.

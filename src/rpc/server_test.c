@@ -480,9 +480,50 @@ static void a_handler_that_holds_its_loop_is_named(void **state)
 	close_world(&world);
 }
 
+static void a_dribbler_is_read_from_now_and_then_and_understood(void **state)
+{
+	struct world world = open_world(1);
+	struct kp_buf frame = {0};
+	encode_echo(&frame, 9, 2000);
+	int fd = dial(&world);
+	for (size_t i = 0; i < frame.len; i++) {
+		send_all(fd, frame.data + i, 1);
+		if (i % 16 == 0)
+			usleep(100);
+	}
+	wait_for(stats_of(&world).answers == 1);
+	send_all(fd, frame.data, frame.len); // and as anybody again
+	wait_for(stats_of(&world).answers == 2);
+	kp_sock_close(fd);
+	kp_buf_fini(&frame);
+	wait_for(stats_of(&world).connections_open == 0);
+	close_world(&world);
+}
+
+static void dribblers_may_leave_and_the_server_may_end(void **state)
+{
+	struct world world = open_world(1);
+	int fds[50];
+	for (int i = 0; i < 50; i++) {
+		fds[i] = dial(&world);
+		for (int n = 0; n < 20; n++) {
+			send_all(fds[i], "\0", 1);
+			usleep(50);
+		}
+		if (i % 2)
+			kp_sock_close(fds[i]);
+	}
+	kp_server_stop(world.server, 0);
+	for (int i = 0; i < 50; i += 2)
+		kp_sock_close(fds[i]);
+	close_world(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(a_dribbler_is_read_from_now_and_then_and_understood),
+	        cmocka_unit_test(dribblers_may_leave_and_the_server_may_end),
 	        cmocka_unit_test(a_handler_that_holds_its_loop_is_named),
 	        cmocka_unit_test(running_out_of_descriptors_only_makes_newcomers_wait),
 	        cmocka_unit_test(a_frame_may_be_as_large_as_the_limit_and_no_larger),
