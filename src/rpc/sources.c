@@ -207,8 +207,9 @@ void server_sources_leave(struct server_conn *conn, enum kp_close_reason reason)
 
 // --- memory
 
-// close_largest closes the connection that keeps the most of what `is_partial` says.
-static void close_largest(struct adapter_loop *adapter, bool is_partial)
+// close_largest closes the connection that keeps the most of what `is_partial` says; false: none
+// keeps any.
+static bool close_largest(struct adapter_loop *adapter, bool is_partial)
 {
 	struct server_conn *largest = NULL;
 	size_t most = 0;
@@ -222,6 +223,7 @@ static void close_largest(struct adapter_loop *adapter, bool is_partial)
 	}
 	if (largest)
 		kp_conn_close(&largest->conn, is_partial ? KP_CLOSE_SILENT : KP_CLOSE_SLOW_READER);
+	return largest != NULL;
 }
 
 static bool is_over(size_t size, int64_t limit, const struct adapter_loop *adapter)
@@ -235,21 +237,36 @@ static size_t partial_of(const struct server_conn *conn)
 	return conn->http ? size + conn->http->in.cap + conn->http->ahead.cap : size;
 }
 
-void server_sources_charge(struct server_conn *conn)
+// note_sizes tells whether a connection keeps anything, or did.
+static inline bool note_sizes(struct server_conn *conn)
 {
 	struct conn_standing *standing = &conn->standing;
 	struct adapter_loop *adapter = conn->adapter;
 	size_t partial = partial_of(conn), unread = kp_conn_unsent(&conn->conn);
 	if (KP_LIKELY((partial | unread | standing->partial_size | standing->unread_size) == 0))
-		return;
+		return false;
 	adapter->partial_size += partial - standing->partial_size;
 	adapter->unread_size += unread - standing->unread_size;
 	standing->partial_size = partial;
 	standing->unread_size = unread;
-	if (is_over(adapter->partial_size, adapter->limits.partial_size_max, adapter))
-		close_largest(adapter, true);
-	if (is_over(adapter->unread_size, adapter->limits.unread_size_max, adapter))
-		close_largest(adapter, false);
+	return true;
+}
+
+static void bound_sizes(struct adapter_loop *adapter)
+{
+	const struct kp_limits *limits = &adapter->limits;
+	while (is_over(adapter->partial_size, limits->partial_size_max, adapter) &&
+	       close_largest(adapter, true))
+		continue;
+	while (is_over(adapter->unread_size, limits->unread_size_max, adapter) &&
+	       close_largest(adapter, false))
+		continue;
+}
+
+void server_sources_charge(struct server_conn *conn)
+{
+	if (note_sizes(conn))
+		bound_sizes(conn->adapter);
 }
 
 // --- sweeping connections
@@ -327,7 +344,7 @@ static void sweep_conn(struct server_conn *conn, int64_t now_ns)
 	else if (is_unread(conn, now_ns, limits->reader_ms))
 		kp_conn_close(&conn->conn, KP_CLOSE_SLOW_READER);
 	else
-		server_sources_charge(conn);
+		(void)note_sizes(conn);
 }
 
 // --- sweeping adapters
@@ -397,6 +414,9 @@ void server_sources_sweep(struct server_loop *loop, int64_t now_ns)
 	KP_LIST_EACH (&loop->conns, link, following) {
 		sweep_conn(KP_CONTAINER(link, struct server_conn, link), now_ns);
 	}
+	// Only now, for it may close any of them.
+	for (size_t i = 0; i < loop->server->adapters.len; i++)
+		bound_sizes(&loop->adapters[i]);
 }
 
 // --- from outside

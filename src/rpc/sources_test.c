@@ -222,6 +222,34 @@ static void begun_packets_of_all_connections_are_bounded(void **state)
 	close_world(&world);
 }
 
+// The sweep finds what a connection began since it was last read from, and has to close another
+// one for it: the one that it would have looked at next.
+static void a_sweep_may_close_the_connection_that_is_next(void **state)
+{
+	struct world world = open_limited(1, &(struct kp_limits){.partial_size_max = 150000,
+	                                                         .empty_conn_ms = -1,
+	                                                         .frame_ms = -1,
+	                                                         .source_malformed_max = -1});
+	struct kp_buf frame = {0};
+	encode_echo(&frame, 1, 1 << 20);
+	int fd = dial_from(&world, 9), next = dial_from(&world, 10);
+	send_all(fd, frame.data, 10); // a part of 64 KiB, not yet counted
+	expect_well(&world);
+	send_all(next, frame.data, 70000);
+	for (int i = 0; i < 5; i++)
+		expect_well(&world);
+	send_all(next, frame.data + 70000, 1); // a part of 128 KiB, counted
+	for (int i = 0; i < 5; i++)
+		expect_well(&world);
+	wait_for(stats_of(&world).closed_silent == 1);
+	expect_hang_up(next);
+	expect_well(&world);
+	assert_int_equal(stats_of(&world).closed_silent, 1);
+	close(fd);
+	kp_buf_fini(&frame);
+	close_world(&world);
+}
+
 static void limits_are_seen_and_changed_while_it_runs(void **state)
 {
 	struct world world = open_world(2);
@@ -288,6 +316,7 @@ int main(void)
 	        cmocka_unit_test(a_packet_that_does_not_end_is_not_awaited),
 	        cmocka_unit_test(who_reads_nothing_is_closed),
 	        cmocka_unit_test(begun_packets_of_all_connections_are_bounded),
+	        cmocka_unit_test(a_sweep_may_close_the_connection_that_is_next),
 	        cmocka_unit_test(limits_are_seen_and_changed_while_it_runs),
 	        cmocka_unit_test(a_mass_attack_suspends_and_the_good_stay),
 	};
