@@ -69,7 +69,7 @@ struct kp_conn {
 	size_t partial_wanted;    // its size as far as known
 	struct kp_buf out;        // owned; lent from io while not empty
 	size_t out_start;         // bytes of `out` that are written
-	uint64_t written;         // bytes ever written
+	uint64_t written;         // bytes ever written; with TLS ever sealed
 	uint64_t received;        // bytes ever read
 	struct kp_deferred flush;
 	size_t frame_size_max;
@@ -91,6 +91,12 @@ void kp_conn_flush_soon(struct kp_conn *conn);
 void kp_conn_flush(struct kp_conn *conn);
 // kp_conn_unsent is how many bytes wait to be written.
 size_t kp_conn_unsent(const struct kp_conn *conn);
+// kp_conn_offset is where in the stream the next bytes will stand: once `written` is above it, the
+// peer may see them.
+static inline uint64_t kp_conn_offset(const struct kp_conn *conn)
+{
+	return conn->written + conn->out.len - conn->out_start;
+}
 
 // kp_conn_hold stops reading, and goes on.
 void kp_conn_hold(struct kp_conn *conn, bool is_held);

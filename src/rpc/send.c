@@ -27,7 +27,7 @@ static void note_oneway(struct client_conn *conn)
 	struct oneway_tally *tally = &conn->oneways;
 	struct oneway_part *part = &tally->parts[tally->parts[0].count > 0];
 	part->count++;
-	part->end = conn->conn.written + kp_conn_unsent(&conn->conn);
+	part->end = kp_conn_offset(&conn->conn);
 	tally->unwritten--;
 }
 
@@ -124,7 +124,7 @@ void request_write(struct kp_request *request, struct client_conn *conn)
 		return;
 	}
 	struct kp_buf *out = kp_conn_out(&conn->conn);
-	request->offset = conn->conn.written + kp_conn_unsent(&conn->conn);
+	request->offset = kp_conn_offset(&conn->conn);
 	kp_err err = encode(request, out, left_ns);
 	if (KP_UNLIKELY(err != KP_OK)) {
 		out->err = KP_OK; // what others have put there is whole

@@ -505,6 +505,72 @@ static void a_client_that_comes_again_is_remembered(void **state)
 	close_world(&world);
 }
 
+// --- what may have been seen
+
+static bool may_go_on;
+static int orders;
+static uint8_t filler[8 << 20];
+
+static int32_t take_orders(struct kp_call *call, int32_t what)
+{
+	if (what == 1) {
+		__atomic_fetch_add(&orders, 1, __ATOMIC_SEQ_CST);
+		(void)kp_call_sleep(call, 60000);
+	}
+	while (!__atomic_load_n(&may_go_on, __ATOMIC_SEQ_CST))
+		usleep(1000); // the server's only thread, which reads nothing meanwhile
+	return 0;
+}
+
+static struct client_conn *only_conn(struct world *world)
+{
+	struct client_loop *loop = pthread_getspecific(world->client->key);
+	return KP_CONTAINER(kp_list_first(&loop->conns), struct client_conn, link);
+}
+
+static struct kp_request *begin_hook(struct world *world, int what, size_t size)
+{
+	struct kp_request *request;
+	assert_int_equal(kp_request_open((struct kp_proxy *)world->echo, world->call,
+	                                 kp_str("hook"), &request),
+	                 KP_OK);
+	kp_i32_encode(kp_request_body(request), 1, what);
+	kp_bytes_encode(kp_request_body(request), 9, (struct kp_bytes){filler, size});
+	assert_int_equal(kp_request_begin(request, &request), KP_OK);
+	return request;
+}
+
+// It was written behind sealed bytes that the kernel had not taken yet; those have been counted as
+// written and must not hide that it followed them.
+static void what_a_server_may_have_seen_is_not_sent_again(void **state)
+{
+	struct world world = open_tls_world(1);
+	struct kp_request *large, *first, *second;
+	struct kp_decoder in;
+	hook = take_orders;
+	may_go_on = false;
+	orders = 0;
+	first = begin_hook(&world, 0, 0);
+	while (!only_conn(&world)->is_ready)
+		assert_int_equal(kp_client_listen(world.client, 1), KP_OK);
+	const int little = 1 << 14; // for the kernel to take, less than is sealed at once
+	setsockopt(only_conn(&world)->conn.fd, SOL_SOCKET, SO_SNDBUF, &little, sizeof(little));
+	large = begin_hook(&world, 0, sizeof(filler));
+	while (kp_conn_tls_unsent(only_conn(&world)->conn.tls) == 0)
+		assert_int_equal(kp_client_listen(world.client, 1), KP_OK);
+	second = begin_hook(&world, 1, 0);
+	__atomic_store_n(&may_go_on, true, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&orders, __ATOMIC_SEQ_CST) == 0)
+		assert_int_equal(kp_client_listen(world.client, 1), KP_OK);
+	shutdown(only_conn(&world)->conn.fd, SHUT_RDWR);
+	// With nobody else to ask it would be CONNECT if it were tried elsewhere.
+	assert_int_equal(kp_request_end(second, &in), KP_ERR_CLOSED);
+	kp_request_cancel(first);
+	kp_request_cancel(large);
+	assert_int_equal(orders, 1);
+	close_world(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -526,6 +592,7 @@ int main(void)
 	        cmocka_unit_test(the_end_is_told_within_tls),
 	        cmocka_unit_test(a_reload_does_not_touch_live_connections),
 	        cmocka_unit_test(a_client_that_comes_again_is_remembered),
+	        cmocka_unit_test(what_a_server_may_have_seen_is_not_sent_again),
 	};
 	return cmocka_run_group_tests(tests, make_certs, remove_certs);
 }
