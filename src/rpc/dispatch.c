@@ -23,6 +23,7 @@ static __attribute__((noinline)) void reset_call(struct kp_call *call)
 	call->in.face = NULL;
 	call->in.udp = NULL;
 	call->in.fail_code = 0;
+	call->in.fail_text = (struct kp_str){0};
 	call->in.service_ns = 0;
 	call->in.is_deferred = call->in.is_counted = false;
 	call->out.options = (struct kp_call_options){0};
