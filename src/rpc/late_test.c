@@ -358,6 +358,41 @@ static void a_pool_that_is_stopped_ends_its_queue(void **state)
 	close_world(&world);
 }
 
+// The other loop has nobody and is done at once; that is no reason to give up what this one's
+// callers wait for.
+static void a_loop_that_ends_first_leaves_the_queue_of_others(void **state)
+{
+	struct world world = open_world_with(2, &pooled);
+	struct counted counted = {0};
+	close_gate();
+	send_hooks(&world, &counted, 10);
+	wait_for(entered() == 2 && stats_of(&world).requests == 11);
+	pthread_t thread;
+	assert_int_equal(pthread_create(&thread, NULL, stop_server, world.server), 0);
+	assert_int_equal(kp_client_drive(world.client, 100), KP_ERR_TIMEOUT);
+	pthread_mutex_unlock(&gate.lock);
+	assert_int_equal(kp_client_drive(world.client, 60000), KP_OK);
+	assert_int_equal(counted.good, 10);
+	pthread_join(thread, NULL);
+	close_world(&world);
+}
+
+// What one caller's request failed of is nothing that the next one's answer may carry.
+static void an_answer_brings_no_reason_of_an_earlier_failure(void **state)
+{
+	struct world world = open_world_with(1, &pooled);
+	int32_t ret = 0;
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(
+		        RpcTest_Echo_fail(world.echo, world.call, 5, kp_str("a secret"), &ret),
+		        KP_ERR_SERVER);
+		assert_int_equal(RpcTest_Echo_add(world.echo, world.call, 1, 2, &ret), KP_OK);
+		assert_int_equal(ret, 3);
+		assert_int_equal(kp_call_reason(world.call).len, 0);
+	}
+	close_world(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -374,6 +409,8 @@ int main(void)
 	        cmocka_unit_test(what_waited_too_long_in_the_queue_is_not_begun),
 	        cmocka_unit_test(work_whose_deadline_passed_in_the_queue_is_not_begun),
 	        cmocka_unit_test(a_pool_that_is_stopped_ends_its_queue),
+	        cmocka_unit_test(a_loop_that_ends_first_leaves_the_queue_of_others),
+	        cmocka_unit_test(an_answer_brings_no_reason_of_an_earlier_failure),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,14 +100,18 @@ int64_t server_pool_delay(const struct server_pool *pool, int64_t now_ns)
 	return head_ns != 0 && now_ns > head_ns ? now_ns - head_ns : 0;
 }
 
-void server_pool_flush(struct server_pool *pool)
+void server_pool_flush(struct server_pool *pool, const struct server_loop *loop)
 {
 	struct kp_list queue;
 	kp_list_init(&queue);
 	pthread_mutex_lock(&pool->lock);
-	for (struct kp_link *link; (link = kp_list_pop(&pool->queue)) != NULL;)
+	KP_LIST_EACH (&pool->queue, link, following) {
+		if (KP_CONTAINER(link, struct kp_call, queue_link)->in.loop != loop)
+			continue;
+		kp_list_remove(link);
 		kp_list_push(&queue, link);
-	__atomic_store_n(&pool->waiting, 0, __ATOMIC_RELAXED);
+		KP_COUNT_INT(pool->waiting, -1);
+	}
 	note_head(pool);
 	pthread_mutex_unlock(&pool->lock);
 	for (struct kp_link *link; (link = kp_list_pop(&queue)) != NULL;) {

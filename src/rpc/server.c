@@ -303,7 +303,7 @@ static void end_draining(struct server_loop *loop)
 	kp_loop_cancel_waits(loop->loop, true);
 	for (size_t i = 0; i < loop->server->adapters.len; i++)
 		if (loop->server->adapters.ptr[i]->pool)
-			server_pool_flush(loop->server->adapters.ptr[i]->pool);
+			server_pool_flush(loop->server->adapters.ptr[i]->pool, loop);
 }
 
 static bool is_drained(struct server_loop *loop, int64_t now_ns)

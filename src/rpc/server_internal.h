@@ -275,6 +275,6 @@ void server_pool_push(struct server_pool *pool, struct kp_call *call);
 int server_pool_waiting(const struct server_pool *pool);
 // server_pool_delay is how long the first in the queue has waited.
 int64_t server_pool_delay(const struct server_pool *pool, int64_t now_ns);
-// server_pool_flush gives back what no thread has begun.
-void server_pool_flush(struct server_pool *pool);
+// server_pool_flush gives back what no thread has begun of a loop's calls.
+void server_pool_flush(struct server_pool *pool, const struct server_loop *loop);
 void server_free_calls(struct server_loop *loop);
