@@ -25,19 +25,24 @@ static int stride_for(int64_t each_ns)
 void server_check_clock(struct server_loop *loop)
 {
 	int64_t now_ns = kp_loop_refresh(loop->loop);
-	int wanted = stride_for((now_ns - loop->checked_ns) / loop->stride);
+	int count = loop->checked_at - loop->until_check; // since the last look
+	int wanted = stride_for((now_ns - loop->checked_ns) / (count > 0 ? count : 1));
 	loop->stride = wanted < 2 * loop->stride ? wanted : 2 * loop->stride;
-	loop->until_check = loop->stride;
+	loop->until_check = loop->checked_at = loop->stride;
 	loop->checked_ns = now_ns;
 	loop->delay_ns = now_ns - kp_loop_woke(loop->loop);
 }
 
 void server_on_wake(struct server_loop *loop)
 {
-	int64_t now_ns = kp_loop_now(loop->loop);
-	loop->until_check = loop->stride;
-	loop->checked_ns = now_ns;
-	loop->delay_ns = now_ns - kp_loop_woke(loop->loop);
+	int64_t woke_ns = kp_loop_woke(loop->loop);
+	if (woke_ns == loop->woke_ns) // for another connection; its requests add to the same delay
+		return;
+	// The count goes on, so that a few slow requests at each wake-up are noticed as well.
+	loop->woke_ns = woke_ns;
+	loop->checked_ns = kp_loop_now(loop->loop);
+	loop->checked_at = loop->until_check;
+	loop->delay_ns = loop->checked_ns - woke_ns;
 }
 
 static struct kp_limiter_options limiter_options(const struct adapter_loop *adapter)

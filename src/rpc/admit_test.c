@@ -197,6 +197,51 @@ static void a_shadow_serves_what_it_counts(void **state)
 	assert_int_equal(stats.shadow_refused, 0);
 }
 
+// Many connections, each with a single request in its read, are as long a batch as one with many.
+static int32_t hold_or_compute(struct kp_call *call, int32_t what)
+{
+	if (what != 0)
+		return pass_the_gate(call, what);
+	usleep(2000);
+	return 0;
+}
+
+static void trap_delay_unseen_with_one_request_per_read(void **state)
+{
+	enum {
+		COUNT = 64
+	};
+	hook = hold_or_compute;
+	gate.entered = 0;
+	struct world world =
+	        open_world_with(1, &(struct kp_adapter_options){.endpoint = here,
+	                                                        .limits = {.delay_target_ms = 1}});
+	struct kp_buf body = {0}, holding = {0};
+	struct answers answers = {0};
+	int holder = dial(&world), fds[COUNT];
+	send_calls(holder, "add", number(&body, 0), 100, 400); // so short that few are looked at
+	await(&answers, holder, 400);
+	for (int i = 0; i < COUNT; i++)
+		fds[i] = dial(&world);
+	wait_for(stats_of(&world).connections_open == COUNT + 1);
+	pthread_mutex_lock(&gate.lock);
+	send_calls(holder, "hook", number(&holding, 1), 99, 1);
+	wait_for(__atomic_load_n(&gate.entered, __ATOMIC_RELAXED) == 1);
+	for (int i = 0; i < COUNT; i++)
+		send_calls(fds[i], "hook", kp_buf_bytes(&body), i, 1);
+	pthread_mutex_unlock(&gate.lock);
+	for (int i = 0; i < COUNT; i++) {
+		await(&answers, fds[i], 401 + i);
+		kp_sock_close(fds[i]);
+	}
+	assert_true(stats_of(&world).refused_overload > 0);
+	kp_buf_fini(&answers.bytes);
+	kp_buf_fini(&body);
+	kp_buf_fini(&holding);
+	kp_sock_close(holder);
+	close_world(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +249,7 @@ int main(void)
 	        cmocka_unit_test(trap_silent_drop_above_the_cap),
 	        cmocka_unit_test(trap_refused_only_after_dequeuing),
 	        cmocka_unit_test(a_shadow_serves_what_it_counts),
+	        cmocka_unit_test(trap_delay_unseen_with_one_request_per_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,7 +122,9 @@ struct server_loop {
 	struct held_watch watch;               // of the server's watch_lock
 	int until_check;                       // requests before the clock is read again
 	int stride;                            // requests between two readings
+	int checked_at;                        // until_check at the last one
 	int64_t checked_ns;                    // the last one
+	int64_t woke_ns;                       // the wake-up at hand
 	int64_t delay_ns;         // how long the batch at hand had been running by then
 	uint64_t recent_calls;    // atomic; in a second, averaged
 	uint64_t calls_seen;      // by the last sweep
