@@ -1,5 +1,9 @@
 // oneway_test.c - one-way calls with a bounded queue and without one.
+#include "rpc/adjust.h"
+#include "rpc/client_internal.h"
 #include "rpc/fake.h"
+
+#include <limits.h>
 
 // blocked is a client of a server that does not read.
 struct blocked {
@@ -233,6 +237,50 @@ static void a_plain_thread_sees_its_oneway_calls_off(void **state)
 	assert_int_equal(kp_mem_live(), 0);
 }
 
+// The kernel takes no more, so the last calls wait; each for its own time and no longer.
+static void a_plain_thread_waits_no_longer_than_its_timeout(void **state)
+{
+	struct blocked blocked;
+	open_blocked(&blocked, 0);
+	client_set_timeouts(blocked.client, 20, 60000);
+	struct client_loop *loop = NULL;
+	for (int stuck = 0; stuck < 3;) {
+		struct kp_bytes load = {bytes, sizeof(bytes)};
+		assert_int_equal(RpcTest_Echo_echo_oneway(blocked.echo, load), KP_OK);
+		loop = pthread_getspecific(blocked.client->key);
+		struct client_conn *conn =
+		        KP_CONTAINER(kp_list_first(&loop->conns), struct client_conn, link);
+		stuck += kp_conn_unsent(&conn->conn) > 0;
+	}
+	close_blocked(&blocked);
+}
+
+// What one server does not read is no reason to wait for when another one is told something.
+static void a_stuck_connection_holds_up_no_other(void **state)
+{
+	struct blocked blocked;
+	struct fake fake = {0};
+	char text[256];
+	fake_open(&fake, fake_right);
+	open_blocked(&blocked, 0);
+	client_set_timeouts(blocked.client, 20, 60000);
+	struct client_loop *loop = NULL;
+	struct client_conn *conn = NULL;
+	do {
+		struct kp_bytes load = {bytes, sizeof(bytes)};
+		assert_int_equal(RpcTest_Echo_echo_oneway(blocked.echo, load), KP_OK);
+		loop = pthread_getspecific(blocked.client->key);
+		conn = KP_CONTAINER(kp_list_first(&loop->conns), struct client_conn, link);
+	} while (kp_conn_unsent(&conn->conn) == 0);
+	client_set_timeouts(blocked.client, INT_MAX, 60000);
+	struct RpcTest_Echo *other =
+	        RpcTest_Echo_proxy(blocked.client, fake_object(text, sizeof(text), &fake, NULL));
+	assert_int_equal(RpcTest_Echo_ping_oneway(other), KP_OK); // would wait for weeks
+	wait_for(fake_count(&fake.oneways) == 1);
+	fake_close(&fake);
+	close_blocked(&blocked);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +290,8 @@ int main(void)
 	        cmocka_unit_test(without_a_queue_nothing_waits_for_a_look_up),
 	        cmocka_unit_test(what_was_never_written_waits_no_more),
 	        cmocka_unit_test(a_plain_thread_sees_its_oneway_calls_off),
+	        cmocka_unit_test(a_plain_thread_waits_no_longer_than_its_timeout),
+	        cmocka_unit_test(a_stuck_connection_holds_up_no_other),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

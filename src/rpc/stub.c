@@ -276,14 +276,37 @@ int kp_answer_ret(const void *context, struct kp_str *ret_reason)
 	return request->ret;
 }
 
-static bool has_unsent(const struct client_loop *loop)
+// has_left tells whether there is nothing more to be done for a one-way request here.
+static bool has_left(const struct kp_request *request)
 {
-	KP_LIST_EACH (&loop->conns, link, following) {
+	if (!request->is_done || request->err != KP_OK)
+		return request->is_done;
+	KP_LIST_EACH (&request->loop->conns, link, following) {
 		const struct client_conn *conn = KP_CONTAINER(link, struct client_conn, link);
-		if (conn->conn.state != KP_CONN_CLOSED && (kp_conn_unsent(&conn->conn) > 0))
-			return true;
+		if (conn == request->conn)
+			return conn->conn.state == KP_CONN_CLOSED ||
+			       kp_conn_unsent(&conn->conn) == 0;
 	}
-	return false;
+	return true; // with its connection
+}
+
+static void on_time_is_over(struct kp_timer *timer)
+{
+	(void)timer; // its firing ends the batch
+}
+
+// see_off runs a plain thread's loop, which nobody else does, until the kernel has the request or
+// its time is over.
+static void see_off(struct kp_request *request)
+{
+	struct kp_loop *loop = request->loop->loop;
+	struct kp_timer timer = {.on_timer = on_time_is_over};
+	kp_loop_flush(loop);
+	if (has_left(request) || kp_timer_start(loop, &timer, request->deadline_ns) != KP_OK)
+		return;
+	while (!has_left(request) && kp_clock_ns() < request->deadline_ns)
+		kp_loop_run_once(loop);
+	kp_timer_stop(&timer);
 }
 
 // start_oneway tells what went wrong at once. What goes wrong later nobody hears of.
@@ -292,37 +315,25 @@ static kp_err start_oneway(struct kp_request *request)
 	struct client_loop *loop = request->loop;
 	int max = policy_oneway_max(request->route->proxy);
 	loop->oneways++;
-	request->is_held = true;
 	if (KP_UNLIKELY(max >= 0 && loop->oneways > max))
 		request_finish(request, KP_ERR_OVERLOAD); // while the look-up takes long
 	else
 		request_start(request);
-	request->is_held = false;
-	kp_err err = request->err;
-	if (request->is_done)
-		request_give(request);
-	else if (KP_UNLIKELY(max < 0)) { // it waits for a look-up
-		request->is_held = true;
+	if (KP_UNLIKELY(max < 0 && !request->is_done)) // it waits for a look-up
 		request_finish(request, KP_ERR_AGAIN);
-		request_give(request);
-		err = KP_ERR_AGAIN;
-	}
-	return err;
+	return request->err;
 }
 
 kp_err kp_request_oneway(struct kp_request *request)
 {
-	struct client_loop *loop = request->loop;
-	bool is_driven = client_is_driven_here(loop);
+	bool is_driven = client_is_driven_here(request->loop);
 	KP_TRY(prepare_apart(request, REQUEST_ONEWAY));
-	int64_t deadline_ns = request->deadline_ns;
-	int32_t id = request->id;
+	request->is_held = true;
 	kp_err err = start_oneway(request);
-	// On a plain thread nobody else would carry it to the kernel.
 	if (is_driven)
-		kp_loop_flush(loop->loop);
-	while (err == KP_OK && is_driven && kp_clock_ns() < deadline_ns &&
-	       (request_find(loop, id) || has_unsent(loop)))
-		kp_loop_run_once(loop->loop);
+		see_off(request);
+	request->is_held = false;
+	if (request->is_done)
+		request_give(request);
 	return err;
 }
