@@ -35,6 +35,20 @@ static void close_stage(struct stage *stage)
 	assert_int_equal(kp_mem_live(), 0);
 }
 
+// lose_patience calls until a call is answered. It takes a second call after the silence; where the
+// machine was held up meanwhile, that is no evidence, and it takes more.
+static void lose_patience(struct stage *stage)
+{
+	int32_t sum = 0;
+	int lost = 0;
+	kp_call_set_timeout(stage->call, 1100);
+	while (RpcTest_Echo_add(stage->echo, stage->call, 1, 2, &sum) == KP_ERR_TIMEOUT)
+		assert_true(++lost < 30);
+	assert_true(lost > 0);
+	assert_int_equal(sum, 42);
+	kp_call_set_timeout(stage->call, 0);
+}
+
 // Its peer may have forgotten it long ago, behind something that forgets connections; the server
 // itself is well, and the only one there is.
 static void a_connection_gone_silent_is_replaced_by_another(void **state)
@@ -42,9 +56,7 @@ static void a_connection_gone_silent_is_replaced_by_another(void **state)
 	struct stage stage;
 	open_stage(&stage, answer_second_connection);
 	int32_t sum = 0;
-	kp_call_set_timeout(stage.call, 1100);
-	assert_int_equal(RpcTest_Echo_add(stage.echo, stage.call, 1, 2, &sum), KP_ERR_TIMEOUT);
-	kp_call_set_timeout(stage.call, 0);
+	lose_patience(&stage);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(RpcTest_Echo_add(stage.echo, stage.call, 1, 2, &sum), KP_OK);
 		assert_int_equal(sum, 42);
@@ -72,12 +84,8 @@ static void what_is_in_flight_on_a_silent_connection_stays_there(void **state)
 	struct adds adds = {0};
 	int32_t sum = 0;
 	assert_int_equal(RpcTest_Echo_add_async(stage.echo, 1, 2, on_added, &adds), KP_OK);
-	kp_call_set_timeout(stage.call, 1100);
-	assert_int_equal(RpcTest_Echo_add(stage.echo, stage.call, 1, 2, &sum), KP_ERR_TIMEOUT);
-	assert_int_equal(adds.all, 0);
-	assert_int_equal(fake_count(&stage.fake.closed), 0);
 	// New calls open another one; the old one stays for the one that still waits there.
-	kp_call_set_timeout(stage.call, 0);
+	lose_patience(&stage);
 	assert_int_equal(RpcTest_Echo_add(stage.echo, stage.call, 1, 2, &sum), KP_OK);
 	assert_int_equal(fake_count(&stage.fake.hellos), 2);
 	assert_int_equal(fake_count(&stage.fake.closed), 0);
