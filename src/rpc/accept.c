@@ -201,6 +201,7 @@ static kp_err add_conn(struct adapter_loop *adapter, int fd, const struct kp_add
 	server_sources_join(conn);
 	kp_err err = open_conn(conn, fd);
 	if (err != KP_OK) {
+		kp_conn_tls_free(conn->conn.tls, &loop->io);
 		kp_free(conn);
 		return err;
 	}

@@ -571,6 +571,24 @@ static void what_a_server_may_have_seen_is_not_sent_again(void **state)
 	close_world(&world);
 }
 
+// Allocations fail one by one while the loop takes a connection over; close_world misses nothing.
+static void a_connection_that_finds_no_memory_leaves_none_behind(void **state)
+{
+	struct world world = open_tls_world(1);
+	for (int nth = 1; nth <= 12; nth++) {
+		int32_t sum;
+		(void)RpcTest_Echo_failAllocation(world.echo, world.call, nth);
+		int fd = dial(&world);
+		for (int i = 0; i < 3; i++)
+			(void)RpcTest_Echo_add(world.echo, world.call, 1, 2, &sum);
+		(void)RpcTest_Echo_failAllocation(world.echo, world.call, 0);
+		kp_sock_close(fd);
+	}
+	retrust(&world, &calling);
+	assert_adds(&world);
+	close_world(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -593,6 +611,7 @@ int main(void)
 	        cmocka_unit_test(a_reload_does_not_touch_live_connections),
 	        cmocka_unit_test(a_client_that_comes_again_is_remembered),
 	        cmocka_unit_test(what_a_server_may_have_seen_is_not_sent_again),
+	        cmocka_unit_test(a_connection_that_finds_no_memory_leaves_none_behind),
 	};
 	return cmocka_run_group_tests(tests, make_certs, remove_certs);
 }
