@@ -209,7 +209,8 @@ void records_free(struct kp_client *client);
 
 // route.c
 void route_table_init(struct route *route);
-bool route_leads_to(const struct route *route, const struct peer *peer);
+// route_leads_to tells whether an endpoint, by its name, is in the route's table.
+bool route_leads_to(const struct route *route, const char *endpoint);
 // route_pick chooses the next endpoint for a request, which is in flight there until route_end.
 // NULL: there is none that was not tried, or it was sent often enough.
 struct peer *route_pick(struct kp_request *request);

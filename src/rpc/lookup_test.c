@@ -22,6 +22,7 @@ struct shop {
 	struct kp_server *server;
 	int port;
 	int id;
+	bool pushes; // before it answers
 };
 
 struct world {
@@ -35,6 +36,7 @@ struct world {
 	struct kp_client *client;
 	struct kp_call *call;
 	struct RpcTest_Echo *echo;
+	bool has_left; // an endpoint, in a callback
 };
 
 static int32_t on_find(struct kp_call *call, struct kp_str id, struct tars_EndpointF_list *active,
@@ -65,6 +67,11 @@ static const struct tars_QueryF_ops registry_ops = {.findObjectByIdInSameGroup =
 static int32_t on_add(struct kp_call *call, int32_t a, int32_t b)
 {
 	const struct shop *shop = kp_call_user(call);
+	struct kp_push *back;
+	if (shop->pushes && kp_push_open(call, &back) == KP_OK) {
+		(void)kp_push_send(back, kp_str("news"), (struct kp_bytes){0});
+		kp_push_close(back);
+	}
 	return shop->id;
 }
 
@@ -427,6 +434,48 @@ static void look_ups_survive_running_out_of_memory(void **state)
 	close_world(&world);
 }
 
+// leave waits, in a callback, until the endpoint that it heard from is listed no more.
+static void leave(void *user, const struct kp_pushed *pushed)
+{
+	struct world *world = user;
+	struct kp_call *call;
+	if (!(__atomic_load_n(&world->listed, __ATOMIC_RELAXED) & 1))
+		return;
+	list(world, 2);
+	assert_int_equal(kp_call_open(world->client, &call), KP_OK);
+	for (int32_t id = 0; id == 0;) {
+		assert_int_equal(RpcTest_Echo_add(world->echo, call, 0, 0, &id), KP_OK);
+		usleep(2000);
+	}
+	kp_call_close(call);
+	world->has_left = true;
+}
+
+static void never(void *user, const struct kp_pushed *pushed)
+{
+	fail();
+}
+
+static void an_endpoint_may_leave_while_its_push_is_heard(void **state)
+{
+	struct world world;
+	char text[128];
+	open_world(&world);
+	world.shops[0].pushes = true;
+	list(&world, 1);
+	snprintf(text, sizeof(text), "Test.EchoServer.EchoObj@tcp -h 127.0.0.1 -p %d",
+	         world.shops[2].port);
+	struct RpcTest_Echo *other = RpcTest_Echo_proxy(world.client, text);
+	kp_proxy_on_push((struct kp_proxy *)world.echo, leave, &world);
+	kp_proxy_on_push((struct kp_proxy *)other, never, NULL);
+	int32_t id = 0;
+	assert_int_equal(RpcTest_Echo_add(other, world.call, 0, 0, &id), KP_OK);
+	assert_int_equal(RpcTest_Echo_add(world.echo, world.call, 0, 0, &id), KP_OK);
+	while (!world.has_left)
+		assert_int_equal(kp_client_listen(world.client, 1), KP_OK);
+	close_world(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -441,6 +490,7 @@ int main(void)
 	        cmocka_unit_test(a_silent_server_costs_one_call),
 	        cmocka_unit_test(calls_that_wait_for_a_peer_that_leaves_go_elsewhere),
 	        cmocka_unit_test(look_ups_survive_running_out_of_memory),
+	        cmocka_unit_test(an_endpoint_may_leave_while_its_push_is_heard),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

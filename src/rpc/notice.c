@@ -46,7 +46,7 @@ static void hear_hello(struct client_conn *conn, const struct kp_response_packet
 
 struct delivery {
 	struct client_loop *loop;
-	struct peer *peer;
+	char endpoint[KP_TARGET_NAME_MAX]; // by name: it may be gone when a callback has waited
 	struct kp_pushed push;
 	struct kp_block *block;
 };
@@ -58,7 +58,7 @@ static const struct kp_proxy *next_listener(const struct delivery *delivery, siz
 	const struct client_loop *loop = delivery->loop;
 	while (*cursor < loop->routes.len) {
 		const struct route *route = loop->routes.ptr[(*cursor)++];
-		if (route && route->proxy->on_push && route_leads_to(route, delivery->peer))
+		if (route && route->proxy->on_push && route_leads_to(route, delivery->endpoint))
 			return route->proxy;
 	}
 	return NULL;
@@ -91,15 +91,19 @@ void client_on_notice(struct client_conn *conn, const struct kp_response_packet 
 		hear_hello(conn, packet);
 		return;
 	}
+	if (!conn->peer) {
+		count_dropped(loop->client);
+		return;
+	}
 	struct delivery delivery = {
 	        .loop = loop,
-	        .peer = conn->peer,
 	        .push = {.ret = packet->ret, .reason = packet->reason, .body = packet->body},
 	        .block = block,
 	};
 	(void)kp_packet_map_find(&packet->status, kp_str("TARS_FUNC"), &delivery.push.function);
+	target_name(&conn->peer->target, delivery.endpoint);
 	size_t cursor = 0;
-	bool is_wanted = conn->peer && next_listener(&delivery, &cursor);
+	bool is_wanted = next_listener(&delivery, &cursor) != NULL;
 	if (is_wanted && loop->io.batch.is_on_fiber)
 		run_push(&delivery);
 	else if (!is_wanted || kp_loop_enter(loop->loop, run_push, &delivery) != KP_OK)

@@ -37,9 +37,9 @@ void route_table_init(struct route *route)
 	configure(route, policy_route(route->proxy));
 }
 
-bool route_leads_to(const struct route *route, const struct peer *peer)
+bool route_leads_to(const struct route *route, const char *endpoint)
 {
-	return kp_table_find(&route->table, peer->record->name) != NULL;
+	return kp_table_find(&route->table, endpoint) != NULL;
 }
 
 // refresh runs the table's steps; whoever explains them meanwhile waits.
@@ -123,7 +123,7 @@ static void mark_stale(struct client_loop *loop, const struct peer *peer)
 {
 	for (size_t i = 0; i < loop->routes.len; i++) {
 		struct route *route = loop->routes.ptr[i];
-		if (route && !route->is_stale && route_leads_to(route, peer))
+		if (route && !route->is_stale && route_leads_to(route, peer->record->name))
 			route->is_stale = true;
 	}
 }
