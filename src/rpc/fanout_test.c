@@ -397,6 +397,34 @@ static void a_lack_of_memory_fails_a_call_alone(void **state)
 	close_stage(&stage);
 }
 
+// --- context
+
+// tells answers how many pairs the context had.
+static bool tells(struct fake *fake, const struct kp_request_packet *packet, struct kp_buf *out)
+{
+	fake_answer_int(packet, (int)packet->context.count, out);
+	return true;
+}
+
+// They are written when the connection is there, long after the last pair was set.
+static void what_is_begun_has_the_context_of_that_moment(void **state)
+{
+	struct stage stage = {0};
+	struct kp_request *requests[3];
+	open_stage(&stage, tells, fake_right);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(begin_add(stage.to_a, stage.call, 1, 2, &requests[i]), KP_OK);
+		assert_int_equal(kp_call_set_context(stage.call, kp_str("shard"), kp_str("x")),
+		                 KP_OK);
+	}
+	for (int32_t i = 0; i < 3; i++) {
+		int32_t count = -1;
+		assert_int_equal(end_int(requests[i], &count), KP_OK);
+		assert_int_equal(count, i);
+	}
+	close_stage(&stage);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +443,7 @@ int main(void)
 	        cmocka_unit_test(a_handler_fans_out),
 	        cmocka_unit_test(a_client_is_not_closed_under_a_begun_request),
 	        cmocka_unit_test(a_lack_of_memory_fails_a_call_alone),
+	        cmocka_unit_test(what_is_begun_has_the_context_of_that_moment),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,7 +66,7 @@ struct kp_request {
 	struct client_loop *loop;
 	struct route *route;
 	struct kp_call *call;   // the scope of a waiting call, or NULL
-	struct kp_pairs pairs;  // owned; the context of one that does not wait
+	struct kp_pairs pairs;  // owned; the context of one that is not waited for at once
 	struct kp_str function; // borrowed, as constant as the stub
 	struct kp_buf body;
 	int32_t id; // 0: none
@@ -130,6 +130,12 @@ static inline bool request_travels(const struct kp_request *request)
 {
 	return request->tells_deadline || request->is_retry ||
 	       request->priority != KP_PRIORITY_DEFAULT;
+}
+
+// request_context is what goes into the packet's context.
+static inline const struct kp_pairs *request_context(const struct kp_request *request)
+{
+	return request->call && !request->is_begun ? &request->call->out.context : &request->pairs;
 }
 
 // send.c - from the request to a connection

@@ -94,7 +94,7 @@ static __attribute__((noinline)) kp_err encode_fully(const struct kp_request *re
 	packet.packet_type = request->kind == REQUEST_ONEWAY ? KP_PACKET_ONEWAY : KP_PACKET_NORMAL;
 	packet.body = kp_buf_bytes(&source->body);
 	packet.timeout_ms = timeout_ms_of(left_ns);
-	packet.context = kp_pairs_map(source->call ? &source->call->out.context : &source->pairs);
+	packet.context = kp_pairs_map(request_context(source));
 	if (request_travels(request))
 		add_travel(request, left_ns, &packet);
 	return kp_request_packet_encode(out, &packet);

@@ -100,10 +100,8 @@ static kp_err start_clock(struct kp_request *request, int64_t now_ns)
 	if (KP_UNLIKELY(hedge_ns > 0) && request->kind <= REQUEST_ASYNC &&
 	    now_ns + hedge_ns < at_ns)
 		at_ns = now_ns + hedge_ns;
-	const struct kp_pairs *context =
-	        request->call ? &request->call->out.context : &request->pairs;
-	request->is_plain =
-	        request->kind <= REQUEST_ASYNC && context->count == 0 && !request_travels(request);
+	request->is_plain = request->kind <= REQUEST_ASYNC &&
+	                    request_context(request)->count == 0 && !request_travels(request);
 	request->due.timer.on_timer = request_on_due;
 	KP_TRY(due_start(&loop->dues, &request->due, at_ns));
 	return inflight_add(&loop->inflight, request, &request->id);
@@ -135,17 +133,23 @@ static kp_err prepare(struct kp_request *request)
 	return err;
 }
 
-// prepare_apart is prepare for a request that may outlive its scope, whose context it takes along.
+// take_context takes the scope's context along, as it is now.
+static void take_context(struct kp_request *request)
+{
+	if (!request->call || request->call->out.context.count == 0)
+		return;
+	const struct kp_pairs *pairs = &request->call->out.context;
+	kp_buf_append(&request->pairs.bytes, pairs->bytes.data, pairs->bytes.len);
+	request->pairs.count = pairs->count;
+	if (request->pairs.bytes.err != KP_OK)
+		request->body.err = KP_ERR_NOMEM;
+}
+
+// prepare_apart is prepare for a request that may outlive its scope.
 static kp_err prepare_apart(struct kp_request *request, enum request_kind kind)
 {
 	request->kind = kind;
-	if (request->call && request->call->out.context.count > 0) {
-		const struct kp_pairs *pairs = &request->call->out.context;
-		kp_buf_append(&request->pairs.bytes, pairs->bytes.data, pairs->bytes.len);
-		request->pairs.count = pairs->count;
-		if (request->pairs.bytes.err != KP_OK)
-			request->body.err = KP_ERR_NOMEM;
-	}
+	take_context(request);
 	KP_TRY(prepare(request));
 	request->call = NULL;
 	return KP_OK;
@@ -212,6 +216,7 @@ kp_err kp_request_wait(struct kp_request *request, struct kp_decoder *ret_in)
 kp_err kp_request_begin(struct kp_request *request, struct kp_request **ret)
 {
 	request->is_begun = true;
+	take_context(request); // until it is sent there may be another one
 	KP_TRY(begin(request));
 	request->loop->waits++; // the client is not closed under it
 	// On a plain thread nobody else would carry it to the kernel.
