@@ -67,6 +67,16 @@ static void uncount(struct adapter_loop *adapter)
 	__atomic_fetch_sub(&adapter->adapter->conn_count, 1, __ATOMIC_RELAXED);
 }
 
+// count_bytes tells the adapter's counters what has gone over a connection since the last time.
+static void count_bytes(struct server_conn *conn)
+{
+	struct kp_adapter_stats *stats = &conn->adapter->stats;
+	KP_COUNT(stats->bytes_in, conn->conn.received - conn->received_counted);
+	KP_COUNT(stats->bytes_out, conn->conn.written - conn->written_counted);
+	conn->received_counted = conn->conn.received;
+	conn->written_counted = conn->conn.written;
+}
+
 static void count_close(struct kp_adapter_stats *stats, enum kp_close_reason reason)
 {
 	switch (reason) {
@@ -114,8 +124,7 @@ static void on_close(struct kp_conn *base, enum kp_close_reason reason)
 	struct kp_adapter_stats *stats = &conn->adapter->stats;
 	count_close(stats, reason);
 	KP_COUNT(stats->connections_open, -1);
-	KP_COUNT(stats->bytes_in, base->received);
-	KP_COUNT(stats->bytes_out, base->written);
+	count_bytes(conn);
 	uncount(conn->adapter);
 	server_sources_leave(conn, reason);
 	server_end_pushes(conn);
@@ -383,6 +392,7 @@ void server_sweep(struct server_loop *loop, int64_t now_ns)
 	server_sources_sweep(loop, now_ns);
 	KP_LIST_EACH (&loop->conns, link, following) {
 		struct server_conn *conn = KP_CONTAINER(link, struct server_conn, link);
+		count_bytes(conn);
 		if (hangs_in_handshake(conn, now_ns)) {
 			kp_conn_close(&conn->conn, conn->conn.state == KP_CONN_SHAKING
 			                                   ? KP_CLOSE_TLS

@@ -58,6 +58,7 @@ static const struct series table[] = {
         SERIES("kipp_adapter_connections_closed", NULL, NULL, ",reason=\"silent\"", closed_silent),
         SERIES("kipp_adapter_connections_closed", NULL, NULL, ",reason=\"banned\"", closed_banned),
         SERIES("kipp_adapter_connections_closed", NULL, NULL, ",reason=\"tls\"", closed_tls),
+        SERIES("kipp_adapter_connections_closed", NULL, NULL, ",reason=\"denied\"", closed_denied),
         SERIES("kipp_adapter_datagrams_dropped", "Datagrams that were not understood or lost.",
                NULL, "", datagrams_dropped),
         SERIES("kipp_adapter_received_bytes", "Bytes that came.", "bytes", "", bytes_in),
@@ -67,6 +68,8 @@ static const struct series table[] = {
 enum {
 	SERIES_COUNT = sizeof(table) / sizeof(*table)
 };
+static_assert(SERIES_COUNT == sizeof(struct kp_adapter_stats) / sizeof(uint64_t),
+              "each counter is a series");
 
 // put_label appends a label's value, escaped.
 static void put_label(struct kp_buf *out, const char *text)

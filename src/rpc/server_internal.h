@@ -154,7 +154,8 @@ struct server_conn {
 	uint64_t requests;           // that became calls
 	int64_t opened_ns;
 	int64_t active_ns;
-	uint64_t written_seen; // by the last sweep
+	uint64_t written_seen;                      // by the last sweep
+	uint64_t received_counted, written_counted; // that are in the adapter's counters
 	bool takes_notices; // it sent a one-way tars_ping: it knows what an answer nobody asked for
 	                    // is
 	struct conn_standing standing;

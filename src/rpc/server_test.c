@@ -463,6 +463,27 @@ static void on_blocked(void *arg, kp_err err, const struct RpcTest_Echo_hook_res
 	assert_int_equal(err, KP_OK);
 }
 
+static void bytes_are_counted_while_a_connection_lasts(void **state)
+{
+	struct world world = open_world(1);
+	int fd = dial(&world);
+	struct kp_buf frame = {0};
+	encode_echo(&frame, 1, 1000);
+	for (int i = 1; i <= 2; i++) {
+		send_all(fd, frame.data, frame.len);
+		wait_for(stats_of(&world).bytes_in == i * frame.len);
+		wait_for(stats_of(&world).bytes_out > (uint64_t)i * 1000);
+	}
+	assert_int_equal(stats_of(&world).connections_open, 1);
+	uint64_t sent = stats_of(&world).bytes_out;
+	kp_sock_close(fd);
+	wait_for(stats_of(&world).connections_open == 0);
+	assert_int_equal(stats_of(&world).bytes_in, 2 * frame.len);
+	assert_int_equal(stats_of(&world).bytes_out, sent);
+	kp_buf_fini(&frame);
+	close_world(&world);
+}
+
 static void a_handler_that_holds_its_loop_is_named(void **state)
 {
 	hook = block;
@@ -524,6 +545,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_dribbler_is_read_from_now_and_then_and_understood),
 	        cmocka_unit_test(dribblers_may_leave_and_the_server_may_end),
+	        cmocka_unit_test(bytes_are_counted_while_a_connection_lasts),
 	        cmocka_unit_test(a_handler_that_holds_its_loop_is_named),
 	        cmocka_unit_test(running_out_of_descriptors_only_makes_newcomers_wait),
 	        cmocka_unit_test(a_frame_may_be_as_large_as_the_limit_and_no_larger),
