@@ -169,8 +169,10 @@ struct client_conn {
 	const char *denial; // constant; why AK/SK came to nothing
 	bool is_kipp;       // the server said so: it understands KP_CANCEL_FUNCTION
 	struct oneway_tally oneways;
+	uint64_t heard_at;  // what had been received with the last packet,
+	int64_t heard_ns;   // and when that came; 0: none did yet
 	uint64_t silent_at; // what had been received when a call first met with silence,
-	int64_t silent_ns;  // and when that was sent; 0: never
+	int64_t silent_ns;  // and since when; 0: never
 };
 
 // route is a proxy on a loop: the peers that its name stands for.
@@ -228,9 +230,9 @@ void peer_on_fault(struct peer *peer, enum kp_outcome outcome);
 // peer.c
 struct client_conn *peer_conn(struct peer *peer);
 void peer_leave(struct peer *peer);
-// peer_on_silence: a call that was sent at `asked_ns` ended without an answer, on a connection that
-// has a peer. `is_silent`: nothing at all came meanwhile.
-void peer_on_silence(struct client_conn *conn, int64_t asked_ns, bool is_silent);
+// peer_on_silence: a call ended without an answer, on a connection that has a peer. `is_silent`:
+// nothing at all has come since `since_ns`, for about as long as the call waited.
+void peer_on_silence(struct client_conn *conn, int64_t since_ns, bool is_silent);
 struct peer *peer_find(struct client_loop *loop, const struct target *target);
 // client_conn_settle hangs up a connection without a peer once its last request is gone.
 void client_conn_settle(struct client_conn *conn);

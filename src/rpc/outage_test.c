@@ -114,17 +114,22 @@ static bool freezes(struct fake *fake, const struct kp_request_packet *packet, s
 
 static void callers_of_a_frozen_server_recover_within_one_timeout(void **state)
 {
-	struct stage stage = {0};
-	open_stage(&stage, freezes, fake_right, 300, NULL);
-	run_load(stage.client, &stage.load, IN_FLIGHT, 4000);
-	assert_true(fake_count(&stage.a.requests) > DIES_AFTER);
-	// Those that were with it when it froze wait for one timeout, and on a slow machine some
-	// that followed before the first of those was noticed; then no others do.
-	assert_int_equal(stage.load.failed, stage.load.silent);
-	assert_in_range(stage.load.failed, 1, 2 * IN_FLIGHT);
-	run_load(stage.client, &stage.load, IN_FLIGHT, 2000);
-	assert_int_equal(stage.load.failed, 0);
-	close_stage(&stage);
+	int failed, tries = 0;
+	do {
+		struct stage stage = {0};
+		open_stage(&stage, freezes, fake_right, 300, NULL);
+		run_load(stage.client, &stage.load, IN_FLIGHT, 4000);
+		assert_true(fake_count(&stage.a.requests) > DIES_AFTER);
+		failed = stage.load.failed;
+		assert_int_equal(failed, stage.load.silent);
+		run_load(stage.client, &stage.load, IN_FLIGHT, 2000);
+		assert_int_equal(stage.load.failed, 0);
+		close_stage(&stage);
+		// Those that were with it when it froze wait for one timeout, and nobody else does;
+		// but a client that was itself held just then blames nobody.
+		assert_in_range(failed, 1, 2 * IN_FLIGHT);
+	} while (failed > IN_FLIGHT && ++tries < 20);
+	assert_in_range(failed, 1, IN_FLIGHT);
 }
 
 static void hedges_hide_a_frozen_server(void **state)

@@ -123,11 +123,13 @@ static void on_frame(struct kp_conn *base, struct kp_bytes bytes, struct kp_bloc
 		on_proof_answered(conn, &packet);
 		return;
 	}
+	conn->heard_at = base->received;
+	conn->heard_ns = kp_loop_now(conn->loop->loop);
 	if (KP_LIKELY(conn->peer != NULL))
 		kp_evidence_note(&conn->peer->record->evidence,
 		                 KP_LIKELY(packet.ret == 0) ? KP_OUTCOME_GOOD
 		                                            : outcome_of_ret(packet.ret),
-		                 kp_loop_now(conn->loop->loop), &conn->loop->dice);
+		                 conn->heard_ns, &conn->loop->dice);
 	if (KP_UNLIKELY(packet.request_id == 0 || packet.request_id == KP_HELLO_ID)) {
 		if (is_notice(&packet))
 			retire(conn);
@@ -151,24 +153,24 @@ static void on_wait(struct kp_conn *base)
 // replace_if_dead lets go of a connection on which nothing has come for long although it should
 // have: maybe only this side still knows of it. What comes next opens another one; what is in
 // flight stays.
-static void replace_if_dead(struct client_conn *conn, int64_t asked_ns)
+static void replace_if_dead(struct client_conn *conn, int64_t since_ns)
 {
 	if (conn->silent_at != conn->conn.received || conn->silent_ns == 0) {
 		conn->silent_at = conn->conn.received;
-		conn->silent_ns = asked_ns;
+		conn->silent_ns = since_ns;
 	}
 	if (kp_clock_ns() - conn->silent_ns >= silence_max_ns)
 		retire(conn);
 }
 
-void peer_on_silence(struct client_conn *conn, int64_t asked_ns, bool is_silent)
+void peer_on_silence(struct client_conn *conn, int64_t since_ns, bool is_silent)
 {
 	struct peer *peer = conn->peer;
 	// A lost datagram is no sign of an illness.
 	bool is_broken = is_silent && !conn->conn.is_udp;
 	peer_on_fault(peer, is_broken ? KP_OUTCOME_BROKEN : KP_OUTCOME_LATE);
 	if (is_broken)
-		replace_if_dead(conn, asked_ns);
+		replace_if_dead(conn, since_ns);
 }
 
 static bool is_fault(const struct client_conn *conn, enum kp_close_reason reason)

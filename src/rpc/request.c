@@ -294,6 +294,21 @@ void request_answered(struct client_loop *loop, struct client_conn *conn,
 
 // --- no answer
 
+// silent_since returns since when nothing has come where a request waited: since it was picked, or
+// for most of its time, for the answers of others that were under way when an endpoint froze may
+// have come after it was written. 0: it was not silent.
+static int64_t silent_since(const struct kp_request *request)
+{
+	const struct client_conn *conn = request->conn;
+	if (conn->conn.received == request->heard)
+		return request->picked_ns;
+	int64_t waited_ns = request->deadline_ns - request->picked_ns;
+	int64_t silent_ns = request->deadline_ns - conn->heard_ns;
+	return conn->conn.received == conn->heard_at && silent_ns >= waited_ns / 4 * 3
+	               ? conn->heard_ns
+	               : 0;
+}
+
 // blame tells the endpoint's health that a request got no answer there. A handler that had next to
 // no time left for it is no witness of silence; nor is a loop that was held meanwhile, by a handler
 // or with its whole process: what it waited for may have come long ago.
@@ -301,9 +316,10 @@ static void blame(struct kp_request *request)
 {
 	struct client_conn *conn = request->conn;
 	bool was_held = kp_loop_now(request->loop->loop) - request->deadline_ns > HELD_NS;
-	if (conn && conn->peer && request->is_written && !was_held)
-		peer_on_silence(conn, request->picked_ns,
-		                !request->is_bounded && conn->conn.received == request->heard);
+	if (conn && conn->peer && request->is_written && !was_held) {
+		int64_t since_ns = request->is_bounded ? 0 : silent_since(request);
+		peer_on_silence(conn, since_ns, since_ns > 0);
+	}
 	route_end(request, request->is_written ? KP_OUTCOME_LATE : KP_OUTCOME_GONE);
 }
 

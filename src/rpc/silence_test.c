@@ -94,11 +94,65 @@ static void what_is_in_flight_on_a_silent_connection_stays_there(void **state)
 	assert_int_equal(adds.all, 1); // cancelled by the client's end, not lost before
 }
 
+// --- frozen behind a last answer
+
+// freezes_after_one answers its second call, then nothing any more.
+static bool freezes_after_one(struct fake *fake, const struct kp_request_packet *packet,
+                              struct kp_buf *out)
+{
+	return fake_count(&fake->requests) != 2 || fake_right(fake, packet, out);
+}
+
+enum {
+	LONG_MS = 2000,
+	SOON_MS = 250,
+};
+
+// freeze has a call wait for a server that answers another one soon after, and then nothing.
+// Returns whether it was soon.
+static bool freeze(struct stage *stage)
+{
+	struct kp_request *stuck;
+	int32_t sum;
+	kp_call_set_timeout(stage->call, LONG_MS);
+	int64_t begun_ns = kp_clock_ns();
+	assert_int_equal(begin_add(stage->echo, stage->call, 1, 2, &stuck), KP_OK);
+	assert_int_equal(RpcTest_Echo_add(stage->echo, stage->call, 1, 2, &sum), KP_OK);
+	bool is_soon = kp_clock_ns() - begun_ns < SOON_MS * (int64_t)KP_NS_PER_MS;
+	if (is_soon)
+		assert_int_equal(end_int(stuck, &sum), KP_ERR_TIMEOUT);
+	else
+		kp_request_cancel(stuck);
+	return is_soon;
+}
+
+// The answers that were under way when it froze came after the calls that wait were written; they
+// do not hide the long silence that followed.
+static void one_timeout_is_enough_to_leave_a_frozen_server(void **state)
+{
+	struct stage stage;
+	struct fake well = {0};
+	char object[256];
+	for (bool is_soon = false; !is_soon;) { // or the machine stood still
+		open_stage(&stage, freezes_after_one);
+		fake_open(&well, fake_right);
+		is_soon = freeze(&stage);
+		struct RpcTest_Echo *both = RpcTest_Echo_proxy(
+		        stage.client, fake_object(object, sizeof(object), &stage.fake, &well));
+		int32_t sum;
+		for (int i = 0; is_soon && i < 4; i++)
+			assert_int_equal(RpcTest_Echo_add(both, stage.call, 1, 2, &sum), KP_OK);
+		fake_close(&well);
+		close_stage(&stage);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_connection_gone_silent_is_replaced_by_another),
 	        cmocka_unit_test(what_is_in_flight_on_a_silent_connection_stays_there),
+	        cmocka_unit_test(one_timeout_is_enough_to_leave_a_frozen_server),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
