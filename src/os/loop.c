@@ -246,8 +246,10 @@ void kp_loop_post(struct kp_loop *loop, struct kp_task *task)
 	else
 		loop->posted_first = task;
 	loop->posted_last = task;
-	pthread_mutex_unlock(&loop->posted_lock);
+	// With the lock: another's message may wake the loop, and this task may have been the last
+	// thing that kept it from being freed.
 	uv_async_send(&loop->wake);
+	pthread_mutex_unlock(&loop->posted_lock);
 }
 
 void kp_loop_defer(struct kp_loop *loop, struct kp_deferred *deferred)

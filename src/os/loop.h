@@ -52,6 +52,7 @@ struct kp_task {
 	void (*run)(struct kp_task *task);
 };
 // kp_loop_post has `run` called on the loop's thread. Any thread; tasks of one thread run in order.
+// Once `run` is called the poster is done with the loop, which may be freed.
 void kp_loop_post(struct kp_loop *loop, struct kp_task *task);
 
 // kp_deferred is work for the end of the batch. Deferring what is deferred already does nothing.

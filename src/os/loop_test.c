@@ -6,6 +6,7 @@
 #include "os/wait.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -156,6 +157,55 @@ static void messages_of_many_threads_all_arrive(void **state)
 		pthread_join(threads[t], NULL);
 	assert_int_equal(sum, 4000);
 	kp_loop_free(loop);
+}
+
+enum {
+	ROUNDS = 2000,
+	POSTERS = 3,
+};
+
+// relay is one loop after another, each freed as soon as it has heard of every poster.
+static struct {
+	struct kp_loop *loops[ROUNDS]; // atomic
+	struct message messages[POSTERS][ROUNDS];
+} relay;
+
+static void on_last_message(struct kp_task *task)
+{
+	struct message *message = KP_CONTAINER(task, struct message, task);
+	if (++*message->sum == POSTERS)
+		kp_loop_stop(message->loop);
+}
+
+static void *post_to_each(void *arg)
+{
+	struct message *messages = arg;
+	for (int i = 0; i < ROUNDS; i++) {
+		struct kp_loop *loop;
+		while (!(loop = __atomic_load_n(&relay.loops[i], __ATOMIC_ACQUIRE)))
+			sched_yield();
+		kp_loop_post(loop, &messages[i].task);
+	}
+	return NULL;
+}
+
+static void a_loop_may_go_once_all_messages_have_come(void **state)
+{
+	pthread_t threads[POSTERS];
+	for (int t = 0; t < POSTERS; t++)
+		pthread_create(&threads[t], NULL, post_to_each, relay.messages[t]);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct kp_loop *loop = new_loop();
+		int sum = 0;
+		for (int t = 0; t < POSTERS; t++)
+			relay.messages[t][i] =
+			        (struct message){{.run = on_last_message}, loop, &sum, 1};
+		__atomic_store_n(&relay.loops[i], loop, __ATOMIC_RELEASE);
+		kp_loop_run(loop);
+		kp_loop_free(loop);
+	}
+	for (int t = 0; t < POSTERS; t++)
+		pthread_join(threads[t], NULL);
 }
 
 static void count_up(void *arg)
@@ -327,6 +377,7 @@ int main(void)
 	        cmocka_unit_test(timers_fire_in_order_and_never_early),
 	        cmocka_unit_test(fibers_wait_and_are_woken_or_time_out),
 	        cmocka_unit_test(messages_of_many_threads_all_arrive),
+	        cmocka_unit_test(a_loop_may_go_once_all_messages_have_come),
 	        cmocka_unit_test(a_fiber_that_never_waits_costs_no_allocation),
 	        cmocka_unit_test(a_watch_may_be_freed_in_its_own_callback),
 	        cmocka_unit_test(a_loop_survives_running_out_of_memory),
