@@ -90,7 +90,7 @@ struct kp_request {
 	int64_t picked_ns;      // since when
 	enum kp_key_kind key_kind;
 	uint32_t key;
-	uint32_t tried[KP_ATTEMPTS_MAX]; // ids in the route's table
+	uint32_t tried[KP_ATTEMPTS_MAX]; // ids in the route's table, by it or by `other`
 	size_t attempts;
 	int retries;
 	kp_err err;

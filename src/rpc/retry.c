@@ -85,17 +85,11 @@ void request_hedge(struct kp_request *request)
 	    !kp_budget_take(budget, kp_loop_now(request->loop->loop)))
 		return;
 	struct kp_request *hedge = new_hedge(request);
-	bool is_sent = hedge && request_send_elsewhere(hedge);
-	if (!is_sent)
-		kp_budget_give(budget);
-	if (request->other != hedge)
-		return; // it could not even be written, and is gone
-	if (!is_sent && hedge)
+	if (hedge && request_send_elsewhere(hedge))
+		return; // or it could not even be written, and is gone
+	kp_budget_give(budget);
+	if (hedge)
 		free_hedge(hedge);
-	if (!is_sent)
-		return;
-	memcpy(request->tried, hedge->tried, sizeof(hedge->tried));
-	request->attempts = hedge->attempts;
 }
 
 void request_hedge_over(struct kp_request *hedge)

@@ -424,6 +424,75 @@ static void hedges_are_paid_for(void **state)
 	close_stage(&stage);
 }
 
+// --- where both copies go
+
+// hole is a port where connections never open: the queue of those that wait is full.
+struct hole {
+	int listener;
+	int port;
+	int fds[8];
+};
+
+static void open_hole(struct hole *hole)
+{
+	struct kp_address address;
+	hole->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(kp_address_parse("127.0.0.1", 0, &address), KP_OK);
+	assert_int_equal(bind(hole->listener, (struct sockaddr *)&address.storage, address.len), 0);
+	assert_int_equal(listen(hole->listener, 0), 0);
+	assert_int_equal(kp_sock_local(hole->listener, &address), KP_OK);
+	hole->port = kp_address_port(&address);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(kp_sock_connect(&address, false, &hole->fds[i]), KP_OK);
+}
+
+static void close_hole(struct hole *hole)
+{
+	for (int i = 0; i < 8; i++)
+		kp_sock_close(hole->fds[i]);
+	close(hole->listener);
+}
+
+// Both copies wait for connections that never open, and then only one place is left.
+static void a_call_and_its_hedge_never_meet(void **state)
+{
+	enum {
+		ROUNDS = 12
+	};
+	struct fake last = {0};
+	struct hole holes[2];
+	char object[256];
+	fake_open(&last, fake_silent);
+	open_hole(&holes[0]);
+	open_hole(&holes[1]);
+	snprintf(object, sizeof(object),
+	         "A.B.C@tcp -h 127.0.0.1 -p %d:tcp -h 127.0.0.1 -p %d:tcp -h 127.0.0.1 -p %d",
+	         last.port, holes[0].port, holes[1].port);
+	for (int round = 1; round <= ROUNDS; round++) { // they start anywhere
+		const struct kp_client_options hasty = {.timeout_ms = 200,
+		                                        .connect_timeout_ms = 60};
+		const struct kp_function_policy policy = {.is_idempotent = true, .hedge_ms = 10};
+		struct kp_client *client;
+		struct kp_call *call;
+		int32_t sum;
+		assert_int_equal(kp_client_open(&hasty, &client, NULL), KP_OK);
+		assert_int_equal(kp_call_open(client, &call), KP_OK);
+		struct RpcTest_Echo *echo = RpcTest_Echo_proxy(client, object);
+		assert_int_equal(kp_proxy_configure((struct kp_proxy *)echo,
+		                                    &(struct kp_proxy_options){.policies = &policy,
+		                                                               .policy_count = 1}),
+		                 KP_OK);
+		assert_int_equal(RpcTest_Echo_add(echo, call, 1, 2, &sum), KP_ERR_TIMEOUT);
+		assert_in_range(fake_count(&last.requests), 0, round);
+		kp_call_close(call);
+		kp_client_close(client);
+	}
+	close_hole(&holes[0]);
+	close_hole(&holes[1]);
+	fake_close(&last);
+	assert_int_equal(kp_mem_live(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,6 +517,7 @@ int main(void)
 	        cmocka_unit_test(a_bad_first_answer_waits_for_the_hedge),
 	        cmocka_unit_test(a_hedged_call_that_nobody_answers_ends_once),
 	        cmocka_unit_test(hedges_are_paid_for),
+	        cmocka_unit_test(a_call_and_its_hedge_never_meet),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

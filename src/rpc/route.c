@@ -59,6 +59,17 @@ static enum kp_why_chosen why_of(const struct kp_request *request)
 	return KP_LIKELY(request->attempts == 0) ? KP_CHOSEN_TURN : KP_CHOSEN_RETRY;
 }
 
+// note_tried keeps a call and its hedge out of each other's way.
+static void note_tried(struct kp_request *request, const struct kp_entry *entry)
+{
+	struct kp_request *other = request->other;
+	request->tried[request->attempts++] = entry->id;
+	if (KP_LIKELY(!other))
+		return;
+	memcpy(other->tried, request->tried, sizeof(other->tried));
+	other->attempts = request->attempts;
+}
+
 struct peer *route_pick(struct kp_request *request)
 {
 	struct route *route = request->route;
@@ -87,7 +98,7 @@ struct peer *route_pick(struct kp_request *request)
 		return NULL;
 	request->entry = entry;
 	request->picked_ns = ask.now_ns;
-	request->tried[request->attempts++] = entry->id;
+	note_tried(request, entry);
 	return entry->arg;
 }
 
