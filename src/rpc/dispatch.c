@@ -157,11 +157,18 @@ static void count_out(struct kp_call *call)
 	server_conn_unref_call(conn);
 }
 
+// is_turned_away: it was refused, or thrown out of a queue; no handler has seen it.
+static bool is_turned_away(const struct kp_call *call)
+{
+	return call->in.fail_code == KP_RET_OVERLOAD ||
+	       (call->in.fail_code == KP_RET_QUEUE_TIMEOUT && call->in.service_ns == 0);
+}
+
 static void release(struct kp_call *call)
 {
 	struct server_loop *loop = call->in.loop;
 	kp_block_unref(call->in.block);
-	if (call->in.fail_code != KP_RET_OVERLOAD)
+	if (KP_LIKELY(!is_turned_away(call)))
 		kp_limiter_finished(&call->in.adapter->limiter, call->in.service_ns);
 	if (KP_UNLIKELY(call->in.is_counted))
 		count_out(call);

@@ -4,6 +4,7 @@
 #include "kipp/stub.h"
 #include "os/fiber.h"
 #include "os/thread.h"
+#include "rpc/server_internal.h"
 
 // --- answers that come later
 
@@ -321,6 +322,10 @@ static void what_waited_too_long_in_the_queue_is_not_begun(void **state)
 	assert_int_equal(counted.good, 2);
 	assert_int_equal(counted.other, 3);
 	assert_int_equal(entered(), 2);
+	kp_server_stop(world.server, 60000);
+	// Those are nothing that the server can do, or ever more would be let in to wait in vain.
+	// The third is the greeting.
+	assert_int_equal(world.server->loops[0].adapters[0].limiter.finished, 3);
 	close_world(&world);
 }
 
