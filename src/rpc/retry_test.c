@@ -1,5 +1,6 @@
 // retry_test.c - what is sent a second time, and what never is.
 #include "rpc/adjust.h"
+#include "rpc/client_internal.h"
 #include "rpc/fake.h"
 
 struct stage {
@@ -424,6 +425,26 @@ static void hedges_are_paid_for(void **state)
 	close_stage(&stage);
 }
 
+// What both copies' servers are to be told breaks their connections: the end of the call goes on.
+static void a_hedged_call_ends_once_though_its_connections_break(void **state)
+{
+	struct stage stage = {0};
+	struct kp_request *request;
+	stage.a.says_hello = stage.b.says_hello = true;
+	open_stage(&stage, fake_silent, fake_silent, &hedged);
+	assert_int_equal(begin_add(stage.echo, stage.call, 1, 2, &request), KP_OK);
+	while (fake_count(&stage.a.requests) == 0 || fake_count(&stage.b.requests) == 0 ||
+	       !request->conn->is_kipp || !request->other->conn->is_kipp)
+		assert_int_equal(kp_client_listen(stage.client, 1), KP_OK);
+	struct client_conn *conns[2] = {request->conn, request->other->conn};
+	for (int i = 0; i < 2; i++) {
+		shutdown(conns[i]->conn.fd, SHUT_WR);
+		conns[i]->conn.backlog_size_max = 0;
+	}
+	kp_request_cancel(request);
+	close_stage(&stage);
+}
+
 // --- where both copies go
 
 // hole is a port where connections never open: the queue of those that wait is full.
@@ -518,6 +539,7 @@ int main(void)
 	        cmocka_unit_test(a_hedged_call_that_nobody_answers_ends_once),
 	        cmocka_unit_test(hedges_are_paid_for),
 	        cmocka_unit_test(a_call_and_its_hedge_never_meet),
+	        cmocka_unit_test(a_hedged_call_ends_once_though_its_connections_break),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

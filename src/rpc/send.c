@@ -184,7 +184,8 @@ void request_call_off(struct kp_request *request)
 	struct kp_buf *out = kp_conn_out(&conn->conn);
 	if (kp_request_packet_encode(out, &notice) != KP_OK)
 		out->err = KP_OK; // the server finds out by itself
-	kp_conn_flush_soon(&conn->conn);
+	// Later in any case: a connection that broke now would end what is just being ended.
+	kp_loop_defer(request->loop->loop, &conn->conn.flush);
 }
 
 // --- choosing where to
