@@ -31,7 +31,7 @@ static inline bool kp_quick_answer_read(struct kp_bytes packet, struct kp_respon
 	at += sizeof(middle);
 	int32_t len;
 	at = kp_quick_int(at, 0, &len);
-	if (KP_UNLIKELY(!at || len < 0 || end - at != len + 2 ||
+	if (KP_UNLIKELY(!at || len < 0 || end - at - 2 != len ||
 	                end[-2] != (7 << 4 | KP_WIRE_MAP) || end[-1] != KP_WIRE_ZERO))
 		return false;
 	*ret = (struct kp_response_packet){

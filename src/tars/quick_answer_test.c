@@ -1,6 +1,7 @@
 // quick_answer_test.c - what is read quickly is what would have been read slowly.
 #include "base/mem.h"
 #include "tars/quick_answer.h"
+#include "tars/wire.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -104,12 +105,32 @@ static void no_damage_is_read_as_something_else(void **state)
 	assert_int_equal(kp_mem_live(), 0);
 }
 
+static void a_length_beyond_all_bounds_is_refused(void **state)
+{
+	enum {
+		LENGTH_AT = 3 + 5 + 4 + 1
+	};
+	struct kp_buf out = {0};
+	struct kp_response_packet answer = {
+	        .version = KP_PACKET_TARS, .request_id = 70000, .body = {bytes, 65536}};
+	struct kp_bytes packet = encode(&out, &answer);
+	assert_true(agrees(packet));
+	for (int less = 0; less < 4; less++) {
+		kp_wire_put_u32(out.data + KP_FRAME_HEAD_SIZE + LENGTH_AT,
+		                (uint32_t)(INT32_MAX - less));
+		assert_false(agrees(packet));
+	}
+	kp_buf_fini(&out);
+	assert_int_equal(kp_mem_live(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(usual_answers_are_read_quickly),
 	        cmocka_unit_test(unusual_ones_are_not),
 	        cmocka_unit_test(no_damage_is_read_as_something_else),
+	        cmocka_unit_test(a_length_beyond_all_bounds_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
