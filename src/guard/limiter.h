@@ -52,7 +52,7 @@ struct kp_limiter_options {
 	int workers;             // threads of the pool; 0: handlers run on fibers
 	int floor;               // as many may always wait for a worker; 0: 4
 	int64_t target_delay_ns; // that a request may meet for long; 0: 5 ms
-	int64_t batch_ns;        // fibers: what one wake-up may do before it refuses; 0: 3 ms
+	int64_t batch_ns;        // fibers: what one wake-up may do before it refuses; 0: 2 ms
 	int64_t interval_ns;     // between two looks at what was completed; 0: 100 ms
 	int64_t cluster_ns;      // for how long one old caller is refused; 0: 1 s
 	uint64_t seed;           // dice for the callers' table, so that nobody can aim at a slot

@@ -100,6 +100,15 @@ static struct kp_limiter_ask describe(const struct kp_call *call, int64_t delay_
 	};
 }
 
+// send_refusals lets go what this connection's batch has gathered, before a handler that may take
+// its time.
+static void send_refusals(struct kp_call *call)
+{
+	struct server_conn *conn = call->in.conn;
+	if (conn && kp_conn_unsent(&conn->conn) > 0)
+		kp_conn_flush(&conn->conn);
+}
+
 bool server_admit(struct kp_call *call)
 {
 	struct adapter_loop *adapter = call->in.adapter;
@@ -113,6 +122,7 @@ bool server_admit(struct kp_call *call)
 	if (verdict == KP_ADMIT) {
 		uint64_t shadowed = kp_limiter_shadowed(&adapter->limiter);
 		__atomic_store_n(&adapter->stats.shadow_refused, shadowed, __ATOMIC_RELAXED);
+		send_refusals(call);
 		return true;
 	}
 	kp_call_fail(call, KP_RET_OVERLOAD, "%s", kp_verdict_text(verdict));
