@@ -46,8 +46,8 @@ KP_API kp_err kp_request_async(struct kp_request *request, kp_on_answer on_answe
 // returns.
 KP_API int kp_answer_ret(const void *context, struct kp_str *ret_reason);
 
-// kp_request_oneway sends the request, frees it, and expects no answer. On a plain thread it returns
-// when the kernel has taken it, or its time is over.
+// kp_request_oneway sends the request, frees it, and expects no answer. On a plain thread it
+// returns when the kernel has taken it, or its time is over.
 KP_API kp_err kp_request_oneway(struct kp_request *request);
 
 // kp_call_answer starts the answer of a request on the server and returns where its body is

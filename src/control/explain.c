@@ -161,7 +161,7 @@ static kp_err explain(struct explaining *e, struct kp_str object, struct kp_why 
 {
 	struct controller *controller = controller_of(e->call);
 	KP_TRY(controller_ready(controller, why));
-	size_t dot = object.len;
+	size_t dot = object.ptr ? object.len : 0;
 	while (dot > 0 && object.ptr[dot - 1] != '.')
 		dot--;
 	if (dot < 2 || dot == object.len)

@@ -55,7 +55,7 @@ struct kp_str idl_c_word(struct kp_idl *idl, struct kp_str word)
 {
 	if (!idl_is_reserved(word))
 		return word;
-	bool is_compilers = word.ptr[0] == '_';
+	bool is_compilers = word.len > 0 && word.ptr && word.ptr[0] == '_';
 	return is_compilers ? idl_format(idl, "x%.*s", KP_STR_ARG(word))
 	                    : idl_format(idl, "%.*s_", KP_STR_ARG(word));
 }

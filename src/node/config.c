@@ -185,7 +185,7 @@ static bool object_setting(struct kp_str key, struct kp_str *ret_object, struct 
 	if (!kp_str_starts_with(key, kp_str(prefix)))
 		return false;
 	key = kp_str_sub(key, sizeof(prefix) - 1, key.len);
-	for (size_t i = 0; i < key.len; i++) {
+	for (size_t i = 0; key.ptr && i < key.len; i++) {
 		dots += key.ptr[i] == '.';
 		last = key.ptr[i] == '.' ? i : last;
 	}

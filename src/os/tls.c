@@ -112,7 +112,7 @@ kp_err kp_tls_source_reload(struct kp_tls_source *source, struct kp_why *why)
 kp_err kp_tls_source_new(const struct kp_tls_options *options, bool is_server,
                          struct kp_tls_source **ret, struct kp_why *why)
 {
-	const struct kp_tls_ops *ops;
+	const struct kp_tls_ops *ops = NULL;
 	KP_TRY(find_ops(&ops, why));
 	struct kp_tls_source *source = kp_new(struct kp_tls_source);
 	if (!source)

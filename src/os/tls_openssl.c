@@ -177,10 +177,12 @@ static kp_err fill(struct context *context, const struct kp_tls_options *options
 	return set_trust(context, options, why);
 }
 
+// At the end of this file.
+extern const struct kp_tls_ops kp_tls_module;
+
 static kp_err context_new(const struct kp_tls_options *options, bool is_server,
                           struct kp_tls_context **ret, struct kp_why *why)
 {
-	extern const struct kp_tls_ops kp_tls_module;
 	ERR_clear_error();
 	struct context *context = kp_new(struct context);
 	if (!context)
@@ -232,7 +234,6 @@ static kp_err des3(const uint8_t key[KP_DES3_KEY_SIZE], bool encrypts, struct kp
 	return is_fine ? KP_OK : KP_ERR_NOMEM;
 }
 
-extern const struct kp_tls_ops kp_tls_module;
 KP_API const struct kp_tls_ops kp_tls_module = {
         .version = KP_TLS_OPS_VERSION,
         .context_new = context_new,

@@ -38,7 +38,7 @@ static void a_round_serves_everybody_by_weight_exactly(void **state)
 	struct kp_dice dice = {seed_of_today()};
 	struct kp_wheel wheel = {0};
 	for (int round = 0; round < 300; round++) {
-		uint32_t weights[SHARES_MAX], counts[SHARES_MAX] = {0};
+		uint32_t weights[SHARES_MAX] = {0}, counts[SHARES_MAX] = {0};
 		size_t count = 1 + kp_dice_below(&dice, SHARES_MAX);
 		for (size_t i = 0; i < count; i++)
 			weights[i] = kp_dice_below(&dice, 101);
@@ -61,7 +61,7 @@ static void turns_are_spread_smoothly_over_a_round(void **state)
 	struct kp_wheel wheel = {0};
 	double worst = 0;
 	for (int round = 0; round < 100; round++) {
-		uint32_t weights[SHARES_MAX], counts[SHARES_MAX] = {0};
+		uint32_t weights[SHARES_MAX] = {0}, counts[SHARES_MAX] = {0};
 		size_t count = 2 + kp_dice_below(&dice, SHARES_MAX - 2);
 		for (size_t i = 0; i < count; i++)
 			weights[i] = 1 + kp_dice_below(&dice, 100);

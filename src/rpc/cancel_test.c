@@ -23,7 +23,7 @@ enum {
 
 static int32_t fan_out(struct kp_call *call, struct RpcTest_Echo *echo)
 {
-	struct kp_request *requests[4];
+	struct kp_request *requests[4] = {0};
 	int32_t sum, cancelled = 0;
 	for (int i = 0; i < 4; i++)
 		if (begin_add(echo, call, 1, 2, &requests[i]) != KP_OK)
@@ -103,7 +103,7 @@ static void close_house(struct house *house)
 
 static struct kp_request *begin_hook(struct house *house, int what)
 {
-	struct kp_request *request;
+	struct kp_request *request = NULL;
 	assert_int_equal(kp_request_open((struct kp_proxy *)house->world.echo, house->world.call,
 	                                 kp_str("hook"), &request),
 	                 KP_OK);
@@ -188,7 +188,7 @@ static void many_cancels_and_answers_cross_each_other(void **state)
 	struct house house = {0};
 	open_house(&house, 2, fake_right);
 	for (int round = 0; round < 200; round++) {
-		struct kp_request *requests[4];
+		struct kp_request *requests[4] = {0};
 		for (int i = 0; i < 4; i++)
 			requests[i] = begin_hook(&house, CALL);
 		(void)kp_join_any(house.world.call, requests, 4, 0, NULL);
@@ -239,7 +239,7 @@ static void the_end_of_a_connection_cancels_its_calls(void **state)
 	assert_int_equal(kp_client_open(&patient, &client, NULL), KP_OK);
 	assert_int_equal(kp_call_open(client, &call), KP_OK);
 	struct RpcTest_Echo *echo = RpcTest_Echo_proxy(client, house.world.object);
-	struct kp_request *request;
+	struct kp_request *request = NULL;
 	assert_int_equal(kp_request_open((struct kp_proxy *)echo, call, kp_str("hook"), &request),
 	                 KP_OK);
 	kp_i32_encode(kp_request_body(request), 1, CALL);
@@ -294,7 +294,7 @@ static int32_t forget(struct kp_call *call, int32_t what)
 {
 	(void)what;
 	struct RpcTest_Echo *echo = RpcTest_Echo_proxy(under.client, under.object);
-	struct kp_request *requests[3];
+	struct kp_request *requests[3] = {0};
 	int32_t wrong = 0;
 	for (int i = 0; i < 3; i++)
 		wrong += begin_add(echo, call, 1, 2, &requests[i]) != KP_OK;

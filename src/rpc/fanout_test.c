@@ -42,14 +42,14 @@ static void close_stage(struct stage *stage)
 static void many_calls_are_under_way_at_once(void **state)
 {
 	struct world world = open_world(1);
-	struct kp_request *requests[MANY];
+	struct kp_request *requests[MANY] = {0};
 	size_t bad = 0;
 	for (int i = 0; i < MANY; i++)
 		assert_int_equal(begin_add(world.echo, world.call, i, 1000, &requests[i]), KP_OK);
 	assert_int_equal(kp_join_all(world.call, requests, MANY, 0, &bad), KP_OK);
 	assert_int_equal(bad, MANY);
 	for (int i = MANY; i-- > 0;) {
-		int32_t sum;
+		int32_t sum = 0;
 		assert_int_equal(end_int(requests[i], &sum), KP_OK);
 		assert_int_equal(sum, i + 1000);
 	}
@@ -59,11 +59,11 @@ static void many_calls_are_under_way_at_once(void **state)
 static void an_end_waits_by_itself(void **state)
 {
 	struct world world = open_world(1);
-	struct kp_request *requests[MANY];
+	struct kp_request *requests[MANY] = {0};
 	for (int i = 0; i < MANY; i++)
 		assert_int_equal(begin_add(world.echo, world.call, i, 1, &requests[i]), KP_OK);
 	for (int i = 0; i < MANY; i++) {
-		int32_t sum;
+		int32_t sum = 0;
 		assert_int_equal(end_int(requests[i], &sum), KP_OK);
 		assert_int_equal(sum, i + 1);
 	}
@@ -83,9 +83,9 @@ static void all_tells_which_was_the_first_to_fail(void **state)
 {
 	struct stage stage = {0};
 	open_stage(&stage, fake_right, fails);
-	struct kp_request *requests[3];
-	size_t bad;
-	int32_t sum;
+	struct kp_request *requests[3] = {0};
+	size_t bad = 0;
+	int32_t sum = 0;
 	assert_int_equal(begin_add(stage.to_a, stage.call, 1, 2, &requests[0]), KP_OK);
 	assert_int_equal(begin_add(stage.to_b, stage.call, 1, 2, &requests[1]), KP_OK);
 	assert_int_equal(begin_add(stage.to_a, stage.call, 1, 2, &requests[2]), KP_OK);
@@ -117,9 +117,9 @@ static void a_plain_thread_joins_the_calls_of_one_client(void **state)
 {
 	struct stage stage = {0};
 	struct kp_client *other;
-	struct kp_request *requests[2];
+	struct kp_request *requests[2] = {0};
 	char text[256];
-	int32_t sum;
+	int32_t sum = 0;
 	open_stage(&stage, fake_right, fake_right);
 	assert_int_equal(kp_client_open(&patient, &other, NULL), KP_OK);
 	struct RpcTest_Echo *elsewhere =
@@ -166,9 +166,9 @@ static void good_passes_over_those_that_fail(void **state)
 {
 	struct stage stage = {0};
 	open_stage(&stage, fails, fake_right);
-	struct kp_request *requests[3];
+	struct kp_request *requests[3] = {0};
 	size_t good = 9;
-	int32_t sum;
+	int32_t sum = 0;
 	assert_int_equal(begin_add(stage.to_a, stage.call, 1, 2, &requests[0]), KP_OK);
 	assert_int_equal(begin_add(stage.to_b, stage.call, 1, 2, &requests[1]), KP_OK);
 	assert_int_equal(begin_add(stage.to_a, stage.call, 1, 2, &requests[2]), KP_OK);
@@ -184,9 +184,9 @@ static void when_none_is_good_the_last_one_says_why(void **state)
 {
 	struct stage stage = {0};
 	open_stage(&stage, fails, fails);
-	struct kp_request *requests[2];
+	struct kp_request *requests[2] = {0};
 	size_t last = 9;
-	int32_t sum;
+	int32_t sum = 0;
 	assert_int_equal(begin_add(stage.to_a, stage.call, 1, 2, &requests[0]), KP_OK);
 	assert_int_equal(begin_add(stage.to_b, stage.call, 1, 2, &requests[1]), KP_OK);
 	assert_int_equal(kp_join_good(stage.call, requests, 2, 0, &last), KP_ERR_SERVER);
@@ -202,8 +202,8 @@ static void a_join_has_one_deadline_for_all(void **state)
 {
 	struct stage stage = {.a = {.says_hello = true}};
 	open_stage(&stage, fake_silent, fake_right);
-	struct kp_request *requests[3];
-	int32_t sum;
+	struct kp_request *requests[3] = {0};
+	int32_t sum = 0;
 	assert_int_equal(begin_add(stage.to_a, stage.call, 1, 2, &requests[0]), KP_OK);
 	assert_int_equal(begin_add(stage.to_b, stage.call, 1, 2, &requests[1]), KP_OK);
 	assert_int_equal(begin_add(stage.to_a, stage.call, 1, 2, &requests[2]), KP_OK);
@@ -221,9 +221,9 @@ static void each_request_keeps_its_own_deadline(void **state)
 {
 	struct stage stage = {0};
 	open_stage(&stage, fake_silent, fake_right);
-	struct kp_request *requests[2];
+	struct kp_request *requests[2] = {0};
 	size_t bad = 9;
-	int32_t sum;
+	int32_t sum = 0;
 	kp_call_set_timeout(stage.call, 20);
 	assert_int_equal(begin_add(stage.to_a, stage.call, 1, 2, &requests[0]), KP_OK);
 	kp_call_set_timeout(stage.call, 60000);
@@ -241,9 +241,9 @@ static void our_servers_are_told_of_a_cancel(void **state)
 {
 	struct stage stage = {.a = {.says_hello = true}};
 	open_stage(&stage, fake_silent, fake_right);
-	struct kp_request *request;
+	struct kp_request *request = NULL;
 	fake_set(&stage.a, fake_right);
-	int32_t sum;
+	int32_t sum = 0;
 	assert_int_equal(RpcTest_Echo_add(stage.to_a, stage.call, 1, 2, &sum), KP_OK);
 	assert_int_equal(fake_count(&stage.a.hellos), 1);
 	assert_string_equal(stage.a.hello, "v1");
@@ -260,8 +260,8 @@ static void other_servers_are_not(void **state)
 {
 	struct stage stage = {0};
 	open_stage(&stage, fake_right, fake_right);
-	struct kp_request *request;
-	int32_t sum;
+	struct kp_request *request = NULL;
+	int32_t sum = 0;
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(begin_add(stage.to_a, stage.call, 1, 2, &request), KP_OK);
 		kp_request_cancel(request);
@@ -286,7 +286,7 @@ static const char *hook_object;
 static int32_t fan_out(struct kp_call *call, int32_t what)
 {
 	struct RpcTest_Echo *echo = RpcTest_Echo_proxy(kp_call_user(call), hook_object);
-	struct kp_request *requests[MANY];
+	struct kp_request *requests[MANY] = {0};
 	size_t index = 0;
 	int32_t sum = 0, all = 0;
 	for (int i = 0; i < MANY; i++) {
@@ -339,7 +339,7 @@ static int32_t hold_or_close(struct kp_call *call, int32_t what)
 		kp_client_close(hook_client);
 		return 0;
 	}
-	struct kp_request *request;
+	struct kp_request *request = NULL;
 	struct RpcTest_Echo *echo = RpcTest_Echo_proxy(hook_client, hook_object);
 	if (begin_sleep(echo, call, 60000, &request) != KP_OK)
 		return -1;
@@ -379,7 +379,7 @@ static void a_lack_of_memory_fails_a_call_alone(void **state)
 {
 	struct stage stage = {0};
 	open_stage(&stage, fake_right, fake_right);
-	int32_t sum;
+	int32_t sum = 0;
 	assert_int_equal(RpcTest_Echo_add(stage.both, stage.call, 1, 2, &sum), KP_OK);
 	for (int nth = 1; nth < 12; nth++) {
 		struct kp_request *requests[3] = {NULL};
@@ -410,7 +410,7 @@ static bool tells(struct fake *fake, const struct kp_request_packet *packet, str
 static void what_is_begun_has_the_context_of_that_moment(void **state)
 {
 	struct stage stage = {0};
-	struct kp_request *requests[3];
+	struct kp_request *requests[3] = {0};
 	open_stage(&stage, tells, fake_right);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(begin_add(stage.to_a, stage.call, 1, 2, &requests[i]), KP_OK);

@@ -190,7 +190,7 @@ static void isolation_closes_no_connection(void **state)
 	struct stage stage = {.a = {.user = &held}};
 	open_stage(&stage, holds, fake_right, 60000, NULL);
 	struct kp_call *call;
-	struct kp_request *innocent, *other;
+	struct kp_request *innocent = NULL, *other = NULL;
 	char text[256];
 	int32_t sum = 0;
 	assert_int_equal(kp_call_open(stage.client, &call), KP_OK);
@@ -324,7 +324,7 @@ static void next_link(void *arg, kp_err err, const struct RpcTest_Echo_add_resul
 	if (chain->left-- <= 0)
 		return;
 	int32_t sum = 0;
-	struct kp_request *requests[2];
+	struct kp_request *requests[2] = {0};
 	switch (chain->left % 3) {
 	case 0:
 		chain->wrong += RpcTest_Echo_add(chain->echo, chain->call, 1, 2, &sum) != KP_OK;

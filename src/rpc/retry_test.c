@@ -381,7 +381,7 @@ static void a_bad_first_answer_waits_for_the_hedge(void **state)
 	// Both are silent at first; the hedge has gone out when both have a request.
 	open_stage(&stage, fake_silent, fake_silent, &hedged);
 	int32_t sum;
-	struct kp_request *request;
+	struct kp_request *request = NULL;
 	assert_int_equal(begin_add(stage.echo, stage.call, 1, 2, &request), KP_OK);
 	while (sum_of(&stage, &stage.a.requests, &stage.b.requests) < 2)
 		assert_int_equal(kp_client_listen(stage.client, 1), KP_OK);
@@ -410,7 +410,7 @@ static void hedges_are_paid_for(void **state)
 	struct stage stage = {0};
 	const struct kp_function_policy policy = {.is_idempotent = true, .hedge_ms = 1};
 	open_stage(&stage, fake_silent, fake_silent, &policy);
-	struct kp_request *requests[300];
+	struct kp_request *requests[300] = {0};
 	for (int i = 0; i < 300; i++)
 		assert_int_equal(begin_add(stage.echo, stage.call, 1, 2, &requests[i]), KP_OK);
 	int64_t begun_ns = kp_clock_ns();
@@ -429,12 +429,12 @@ static void hedges_are_paid_for(void **state)
 static void a_hedged_call_ends_once_though_its_connections_break(void **state)
 {
 	struct stage stage = {0};
-	struct kp_request *request;
+	struct kp_request *request = NULL;
 	stage.a.says_hello = stage.b.says_hello = true;
 	open_stage(&stage, fake_silent, fake_silent, &hedged);
 	assert_int_equal(begin_add(stage.echo, stage.call, 1, 2, &request), KP_OK);
 	while (fake_count(&stage.a.requests) == 0 || fake_count(&stage.b.requests) == 0 ||
-	       !request->conn->is_kipp || !request->other->conn->is_kipp)
+	       !request || !request->conn->is_kipp || !request->other->conn->is_kipp)
 		assert_int_equal(kp_client_listen(stage.client, 1), KP_OK);
 	struct client_conn *conns[2] = {request->conn, request->other->conn};
 	for (int i = 0; i < 2; i++) {

@@ -87,7 +87,7 @@ static void *push_many(void *arg)
 static void check_ticks(struct reader *reader)
 {
 	for (int next = 0; next < 500;) {
-		struct kp_response_packet packet;
+		struct kp_response_packet packet = {0};
 		assert_true(read_packet(reader, &packet));
 		if (packet.request_id != 0)
 			continue; // the hook's answer

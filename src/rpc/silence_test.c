@@ -118,7 +118,7 @@ static bool has_passed_less(int64_t since_ns, int ms)
 // Returns whether it was soon, and the end in time, for a client that was held blames nobody.
 static bool freeze(struct stage *stage)
 {
-	struct kp_request *stuck;
+	struct kp_request *stuck = NULL;
 	int32_t sum;
 	kp_call_set_timeout(stage->call, LONG_MS);
 	int64_t begun_ns = kp_clock_ns();

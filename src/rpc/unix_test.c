@@ -91,9 +91,7 @@ static void what_cannot_be_listened_at_is_explained(void **state)
 	assert_refused(server, "tcp -h /nonexistent/x.sock -p 0", "its directory does not exist");
 	assert_refused(server, "udp -h /tmp/x.sock -p 0",
 	               "a Unix socket such as /tmp/x.sock is tcp");
-	memset(text, 'a', sizeof(text));
-	memcpy(text, "tcp -h /", 8);
-	memcpy(text + sizeof(text) - 6, " -p 0", 6);
+	snprintf(text, sizeof(text), "tcp -h /%0140d -p 0", 0);
 	assert_refused(server, text, "is too long for a socket");
 	kp_server_close(server);
 	close_world(&world);

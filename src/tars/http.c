@@ -122,7 +122,7 @@ const struct kp_http_header *kp_http_find(const struct kp_http_request *request,
 static bool next_line(struct kp_str *rest, struct kp_str *ret)
 {
 	size_t end = kp_str_find(*rest, '\n');
-	if (end == rest->len || end == 0 || rest->ptr[end - 1] != '\r')
+	if (!rest->ptr || end == rest->len || end == 0 || rest->ptr[end - 1] != '\r')
 		return false;
 	*ret = kp_str_sub(*rest, 0, end - 1);
 	*rest = kp_str_sub(*rest, end + 1, rest->len);

@@ -77,14 +77,14 @@ static void an_answer_has_its_return_value_under_both_names(void **state)
 	                 KP_OK);
 	static const char *const names[] = {"", "tars_ret"};
 	for (size_t i = 0; i < 2; i++) {
-		struct kp_bytes value;
+		struct kp_bytes value = {0};
 		int32_t ret = 0;
 		assert_true(attribute(kp_buf_bytes(&out), names[i], &value));
 		struct kp_decoder in = kp_decoder(value, NULL);
 		assert_true(kp_i32_decode(&in, 0, KP_REQUIRED, &ret));
 		assert_int_equal(ret, 7);
 	}
-	struct kp_bytes value;
+	struct kp_bytes value = {0};
 	struct kp_str receipt;
 	assert_true(attribute(kp_buf_bytes(&out), "receipt", &value));
 	struct kp_decoder in = kp_decoder(value, NULL);

@@ -79,7 +79,8 @@ static void print_state(struct kp_server *server)
 	printf("state {\"open\": %llu, \"malformed\": %llu, \"silent\": %llu, \"unread\": %llu, "
 	       "\"banned\": %llu, \"turned_away\": %llu}\n",
 	       (unsigned long long)stats.connections_open,
-	       (unsigned long long)(stats.closed_bad_frame + stats.closed_oversized),
+	       (unsigned long long)stats.closed_bad_frame +
+	               (unsigned long long)stats.closed_oversized,
 	       (unsigned long long)stats.closed_silent,
 	       (unsigned long long)stats.closed_slow_reader,
 	       (unsigned long long)stats.sources_banned,

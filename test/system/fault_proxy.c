@@ -56,14 +56,14 @@ struct flow {
 };
 
 struct pair {
-	bool is_used;
-	enum fault fault;
 	uint64_t dice;
 	int64_t strike; // bytes, both ways together, after which it strikes
 	int64_t passed; // so far
-	bool has_struck;
 	struct flow flows[2];
+	enum fault fault;
 	short ready[2];
+	bool is_used;
+	bool has_struck;
 };
 
 static volatile sig_atomic_t is_ending;
