@@ -215,7 +215,7 @@ static void trap_delay_unseen_with_one_request_per_read(void **state)
 	gate.entered = 0;
 	struct world world =
 	        open_world_with(1, &(struct kp_adapter_options){.endpoint = here,
-	                                                        .limits = {.delay_target_ms = 1}});
+	                                                        .limits = {.delay_target_ms = 20}});
 	struct kp_buf body = {0}, holding = {0};
 	struct answers answers = {0};
 	int holder = dial(&world), fds[COUNT];

@@ -339,6 +339,8 @@ static void work_whose_deadline_passed_in_the_queue_is_not_begun(void **state)
 	int32_t ret;
 	kp_call_set_timeout(world.call, 5);
 	assert_int_equal(RpcTest_Echo_hook(world.echo, world.call, 1, &ret), KP_ERR_TIMEOUT);
+	wait_for(stats_of(&world).requests == 4); // with the client's greeting
+	kp_thread_sleep_until(kp_clock_ns() + 50 * KP_NS_PER_MS);
 	pthread_mutex_unlock(&gate.lock);
 	assert_int_equal(kp_client_drive(world.client, 60000), KP_OK);
 	kp_server_stop(world.server, 60000);

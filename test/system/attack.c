@@ -21,11 +21,11 @@ enum {
 	REQUEST_SIZE = 32 << 10, // of those who do not read the answers
 };
 
-static volatile sig_atomic_t is_ending;
+static int is_ending; // atomic
 
 static void on_signal(int number)
 {
-	is_ending = 1;
+	__atomic_store_n(&is_ending, 1, __ATOMIC_RELAXED);
 }
 
 static void rest(int ms)
@@ -103,7 +103,7 @@ static int serve(char **arguments)
 	    kp_server_start(server) != KP_OK)
 		return 1;
 	printf("listening %s\n", strstr(kp_server_endpoint(server, adapter), "-p "));
-	while (!is_ending) {
+	while (!__atomic_load_n(&is_ending, __ATOMIC_RELAXED)) {
 		print_state(server);
 		rest(100);
 	}
@@ -160,7 +160,7 @@ static int call(int port)
 		kp_client_close(client);
 		return 1;
 	}
-	while (!is_ending)
+	while (!__atomic_load_n(&is_ending, __ATOMIC_RELAXED))
 		run_round(Attack_Echo_proxy(client, object), call);
 	kp_call_close(call);
 	kp_client_close(client);
@@ -245,7 +245,7 @@ static void attack_with(const struct attack_plan *plan, int port, int sources)
 		attackers[i] = (struct attacker){.fd = -1};
 	printf("attacking with %s\n", plan->name);
 	fflush(stdout);
-	while (!is_ending) {
+	while (!__atomic_load_n(&is_ending, __ATOMIC_RELAXED)) {
 		for (int i = 0; i < sources; i++)
 			go_on(&attackers[i], plan, i, port);
 		rest(1);

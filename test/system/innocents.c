@@ -30,7 +30,7 @@ enum {
 	SAY_EVERY = 100,
 };
 
-static volatile sig_atomic_t is_ending;
+static int is_ending; // atomic
 static volatile sig_atomic_t is_new_count;
 static long outcomes[OUTCOMES]; // atomic; by kp_err
 static long calls;              // atomic
@@ -40,7 +40,7 @@ static void on_signal(int number)
 	if (number == SIGUSR1)
 		is_new_count = 1;
 	else
-		is_ending = 1;
+		__atomic_store_n(&is_ending, 1, __ATOMIC_RELAXED);
 }
 
 static void count(kp_err err)
@@ -157,7 +157,7 @@ static void *load_main(void *arg)
 	struct kp_call *call;
 	if (kp_call_open(load->client, &call) != KP_OK)
 		return NULL;
-	while (!is_ending) {
+	while (!__atomic_load_n(&is_ending, __ATOMIC_RELAXED)) {
 		call_window(load, call);
 		kp_call_reset(call);
 	}
@@ -168,7 +168,7 @@ static void *load_main(void *arg)
 // watch_signals counts anew when told to, until the end.
 static void watch_signals(void)
 {
-	while (!is_ending) {
+	while (!__atomic_load_n(&is_ending, __ATOMIC_RELAXED)) {
 		struct timespec pause = {.tv_nsec = 2000000};
 		nanosleep(&pause, NULL);
 		if (!is_new_count)
@@ -217,7 +217,7 @@ static void *sparse_main(void *arg)
 		return NULL;
 	int64_t phase_ns = load->interval_ms * (int64_t)KP_NS_PER_MS * load->number / load->count;
 	int64_t next_ns = kp_clock_ns() + phase_ns;
-	while (!is_ending) {
+	while (!__atomic_load_n(&is_ending, __ATOMIC_RELAXED)) {
 		struct timespec pause = {.tv_nsec = 5000000};
 		int64_t pid;
 		if (kp_clock_ns() < next_ns) {
