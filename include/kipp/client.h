@@ -34,8 +34,8 @@ KP_API kp_err kp_client_open(const struct kp_client_options *options, struct kp_
                              struct kp_why *why);
 
 // kp_client_close ends all connections; calls in flight end with CANCELLED, and so do the callbacks
-// of asynchronous ones, before it returns. Only once no other thread uses the client, and not from
-// one of its own callbacks.
+// of asynchronous ones, before it returns. Only once no other thread uses the client or, having
+// used it, is about to end, and not from one of its own callbacks.
 KP_API void kp_client_close(struct kp_client *client);
 
 // kp_client_reload_tls reads the files of its TLS options again, for connections to come; see
